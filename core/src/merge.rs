@@ -1,0 +1,1 @@
+//! What the same facts in any order must become.

@@ -1,0 +1,1 @@
+//! Exact money: never a float, never a fixed division by 100.

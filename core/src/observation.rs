@@ -1,0 +1,282 @@
+//! What one delivery or API answer says about one order: the input of the merge rules.
+//!
+//! Instants are microseconds since 1970 ([`Micros`]), 0 where the platform gave none. Amounts are [`Amount`]s.
+//! `fetched_at` is the claim time of our own GET by the database clock, `None` for everything pushed at us.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::Document;
+use crate::money::{Amount, Currency};
+use crate::platform::Platform;
+use crate::time::Micros;
+
+/// The natural key of an order. Ordering is the lock order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderKey {
+    /// Which platform sold it.
+    pub platform: Platform,
+    /// The platform's own order id; text, because real ids are not always numbers.
+    pub order_id: String,
+}
+
+/// A fact about an order, and which order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The order that the fact is about.
+    pub key: OrderKey,
+    /// What was seen.
+    pub fact: Fact,
+}
+
+/// One thing seen; what each contributes is `merge.md` section 3.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// Humanitix API order.
+    HumanitixOrder {
+        /// When we asked.
+        fetched_at: Option<Micros>,
+        /// The order copy.
+        order: OrderCopy,
+    },
+    /// Humanitix API ticket.
+    HumanitixTicket {
+        /// When we asked.
+        fetched_at: Option<Micros>,
+        /// The ticket copy.
+        ticket: AttendeeCopy,
+    },
+    /// Signed envelope of the Humanitix bridge convention.
+    Envelope(Box<Envelope>),
+    /// Eventbrite API order; nothing is known from a cart (`in_progress`).
+    EventbriteOrder {
+        /// When we asked.
+        fetched_at: Option<Micros>,
+        /// Checkout is still running (`time_remaining` is not null): not a sale.
+        in_progress: bool,
+        /// The order copy, without attendees and refund requests.
+        order: Box<OrderCopy>,
+        /// The complete list of attendees, when the order was expanded with it.
+        attendees: Option<Vec<AttendeeCopy>>,
+        /// The refund requests, when the order was expanded with them.
+        refund_requests: Option<RefundRequests>,
+    },
+    /// Eventbrite API attendee.
+    EventbriteAttendee {
+        /// When we asked.
+        fetched_at: Option<Micros>,
+        /// The attendee copy.
+        attendee: AttendeeCopy,
+    },
+    /// The platform answered 404 for the order, or for one attendee of it.
+    Gone {
+        /// The attendee, or `None` for the order itself.
+        attendee_id: Option<String>,
+        /// When we asked.
+        fetched_at: Micros,
+    },
+    /// Somebody scanned a ticket at our door.
+    Scan {
+        /// Whose ticket.
+        attendee_id: String,
+        /// Client-chosen id of the scan, unique for the attendee.
+        scan_id: String,
+        /// When.
+        at: Micros,
+        /// In (check-in) or out.
+        entry: bool,
+    },
+    /// A complete sweep of the event's tickets began at this time and has finished.
+    TicketsSwept(Micros),
+    /// A complete sweep of the event's orders began at this time and has finished.
+    OrdersSwept(Micros),
+}
+
+/// A copy of an order as a platform showed it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderCopy {
+    /// Humanitix `updatedAt`, Eventbrite `changed`.
+    pub version: Micros,
+    /// What it says.
+    pub doc: OrderDoc,
+    /// The document as it is stored.
+    pub raw: Document,
+}
+
+/// The normalised content of an order copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDoc {
+    /// The platform's own word for the state of the order (`placed`, `partiallyRefunded` …).
+    pub platform_status: Option<String>,
+    /// The platform's event id.
+    pub external_event_id: Option<String>,
+    /// The date of a multi-date event (Humanitix `eventDateId`).
+    pub external_session_id: Option<String>,
+    /// Buyer.
+    pub customer_name: Option<String>,
+    /// Buyer's address.
+    pub customer_email: Option<String>,
+    /// Buyer's telephone number.
+    pub customer_phone: Option<String>,
+    /// ISO 4217.
+    pub currency: Option<Currency>,
+    /// What the buyer was charged at purchase where the copy says so (Humanitix `purchaseTotals.total`, envelope `total_amount`).
+    pub purchase_total: Option<Amount>,
+    /// The present total (Humanitix `totals.total`, after refunds; Eventbrite `costs.gross`).
+    pub total: Option<Amount>,
+    /// Fees of the platform, passed on or absorbed.
+    pub fees: Option<Amount>,
+    /// Tax.
+    pub tax: Option<Amount>,
+    /// Discount.
+    pub discount: Option<Amount>,
+    /// Refunded so far (Humanitix `totals.refunds`).
+    pub refunds: Option<Amount>,
+    /// When it was bought.
+    pub purchased: Option<Micros>,
+    /// Marketing consent; `None` is unknown.
+    pub marketing_opt_in: Option<bool>,
+    /// Distinct ticket type names, where the copy has lines.
+    pub ticket_types: Vec<String>,
+}
+
+/// A copy of an attendee (ticket) as a platform showed it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttendeeCopy {
+    /// The platform's own id.
+    pub id: String,
+    /// **Effective** version: the newest of the copy's own version and all dates inside it (`merge.md` 1).
+    pub version: Micros,
+    /// What it says.
+    pub doc: AttendeeDoc,
+    /// The document as it is stored.
+    pub raw: Document,
+}
+
+/// Whether a ticket still admits. The order is the merge rank.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Void {
+    /// Admits.
+    #[default]
+    Valid,
+    /// Cancelled.
+    Cancelled,
+    /// Cancelled with its money returned.
+    Refunded,
+}
+
+/// The normalised content of an attendee copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttendeeDoc {
+    /// Still admits?
+    pub void: Void,
+    /// The platform says: checked in.
+    pub checked_in: bool,
+    /// When the platform's newest check-in or check-out happened, where it says (Humanitix).
+    pub check_in_date: Option<Micros>,
+    /// A donation line: carries money, is nobody.
+    pub donation: bool,
+    /// The date of a multi-date event (Humanitix `eventDateId`).
+    pub external_session_id: Option<String>,
+    /// Whole name, when the platform gives one.
+    pub name: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Telephone number.
+    pub phone: Option<String>,
+    /// Name of the ticket type.
+    pub ticket_type: Option<String>,
+    /// Price of the ticket (Humanitix `total`, else `price`; Eventbrite `costs.gross`).
+    pub price: Option<Amount>,
+    /// What the ticket's code says.
+    pub barcode: Option<String>,
+    /// ISO 4217, for the display of the price.
+    pub currency: Option<Currency>,
+    /// The platform's event id.
+    pub external_event_id: Option<String>,
+}
+
+/// What the platform's refund requests of an order add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundRequests {
+    /// Sum of the processed amounts.
+    pub processed: Amount,
+    /// A request waits for an answer.
+    pub pending: bool,
+    /// Earliest date of a processed item, when given.
+    pub processed_date: Option<Micros>,
+}
+
+/// The Humanitix bridge convention: a full copy of an order pushed at us.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// `timestamp`, else `refunded_at`, else `created_at`.
+    pub timestamp: Micros,
+    /// What is said about the order as a whole.
+    pub status: EnvelopeStatus,
+    /// The content; amounts in `purchase_total`.
+    pub doc: OrderDoc,
+    /// Present when the envelope speaks of a refund: `order.refunded`, status refunded, or a `refund_amount`.
+    pub refund: Option<EnvelopeRefund>,
+    /// Sum of the line quantities, when there are lines.
+    pub quantity: Option<i64>,
+    /// The complete list of attendees, when the envelope has one.
+    pub attendees: Option<Vec<AttendeeCopy>>,
+    /// The document as it is stored.
+    pub raw: Document,
+}
+
+/// What an envelope says about the order. The order is the merge rank.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum EnvelopeStatus {
+    /// Not paid yet.
+    Pending,
+    /// Paid, or a word we do not know.
+    #[default]
+    Paid,
+    /// Cancelled.
+    Cancelled,
+    /// Refunded.
+    Refunded,
+}
+
+/// What an envelope says about a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EnvelopeRefund {
+    /// `refund_amount`; `None` when not given, which means all of it.
+    pub amount: Option<Amount>,
+    /// `refunded_at`, when given.
+    pub refunded_at: Option<Micros>,
+}
+
+/// What a platform says about one of its events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventCopy {
+    /// The platform's id.
+    pub external_event_id: String,
+    /// Humanitix `updatedAt`, Eventbrite `changed`; 0 when only mentioned inside a delivery.
+    pub version: Micros,
+    /// Title.
+    pub title: Option<String>,
+    /// Name of the venue.
+    pub venue: Option<String>,
+    /// Start.
+    pub starts_at: Option<Micros>,
+    /// End.
+    pub ends_at: Option<Micros>,
+    /// IANA name.
+    pub time_zone: Option<String>,
+    /// Places.
+    pub capacity: Option<i64>,
+    /// ISO 4217.
+    pub currency: Option<Currency>,
+    /// The platform's own word for its state.
+    pub platform_status: Option<String>,
+    /// Public page.
+    pub url: Option<String>,
+    /// The document as it is stored; empty when only mentioned.
+    pub raw: Option<Document>,
+}
