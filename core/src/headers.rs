@@ -2,11 +2,149 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
+use crate::document;
+use crate::error::{Error, Result};
+
 /// Pseudo header with the last path segment of the URL.
 pub const PATH_TOKEN: &str = ":path-token";
 /// Pseudo header with the peer's address.
 pub const REMOTE_ADDR: &str = ":remote-addr";
 
+/// What stands in the log instead of a secret.
+const REDACTED: &str = "[redacted]";
+/// Headers that carry credentials whatever the platform.
+const SECRET_NAMES: [&str; 6] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "apikey", PATH_TOKEN];
+/// Parts of a name that give a credential away.
+const SECRET_PARTS: [&str; 3] = ["signature", "token", "secret"];
+
 /// The headers of one delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(BTreeMap<String, Vec<String>>);
+
+impl Headers {
+    /// Reads a JSON object of name to string or array of strings. Numbers and booleans count as text, null as absent;
+    /// names are lower-cased, and names that become equal are one repeated header.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for anything else.
+    pub fn from_json(text: &str) -> Result<Headers> {
+        let Ok(Value::Object(object)) = document::parse(text.as_bytes()) else {
+            return Err(Error::Shape("the headers are not a JSON object".into()));
+        };
+        let mut headers = Headers::default();
+        for (name, value) in object {
+            match value {
+                Value::Array(values) => {
+                    for value in values {
+                        headers.add(&name, value)?;
+                    }
+                }
+                value => headers.add(&name, value)?,
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Headers from pairs of name and value; equal names are one repeated header.
+    pub fn from_pairs<N: AsRef<str>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Headers {
+        let mut headers = Headers::default();
+        for (name, value) in pairs {
+            headers.push(name.as_ref(), value.into());
+        }
+        headers
+    }
+
+    /// The value of a header; of a repeated one the first.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).first().map(String::as_str)
+    }
+
+    /// All values of a header, in their order.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[String] {
+        let found = match self.0.get(name) {
+            None if name.bytes().any(|b| b.is_ascii_uppercase()) => self.0.get(&name.to_ascii_lowercase()),
+            found => found,
+        };
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// A JSON object for the log: credentials, and the headers named in `also`, are replaced by `[redacted]`; NUL
+    /// characters, which jsonb refuses, are left out.
+    #[must_use]
+    pub fn redacted_json(&self, also: &[&str]) -> String {
+        let secret = |name: &str| {
+            SECRET_NAMES.contains(&name)
+                || SECRET_PARTS.iter().any(|part| name.contains(part))
+                || also.iter().any(|other| other.eq_ignore_ascii_case(name))
+        };
+        let object = self.0.iter().map(|(name, values)| {
+            let show = |value: &String| Value::from(if secret(name) { REDACTED } else { value });
+            let value = match values.as_slice() {
+                [value] => show(value),
+                values => Value::Array(values.iter().map(show).collect()),
+            };
+            (name.clone(), value)
+        });
+        document::canonical(&Value::Object(object.collect()))
+    }
+
+    fn add(&mut self, name: &str, value: Value) -> Result<()> {
+        let text = match value {
+            Value::Null => return Ok(()),
+            Value::String(text) => text,
+            Value::Bool(flag) => flag.to_string(),
+            Value::Number(number) => number.to_string(),
+            _ => return Err(Error::Shape("a header is neither text nor a list of texts".into())),
+        };
+        self.push(name, text);
+        Ok(())
+    }
+
+    fn push(&mut self, name: &str, value: String) {
+        self.0.entry(name.to_lowercase()).or_default().push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_json() {
+        let text = r#"{"X-A":"1","x-a":["2","3"],"n":7,"b":true,"gone":null,"empty":[]}"#;
+        let headers = Headers::from_json(text).unwrap();
+        assert_eq!(headers.all("x-a"), ["1", "2", "3"]);
+        assert_eq!(headers.get("X-A"), Some("1"));
+        assert_eq!((headers.get("n"), headers.get("b")), (Some("7"), Some("true")));
+        assert_eq!((headers.get("gone"), headers.get("empty"), headers.get("x")), (None, None, None));
+        for bad in ["", "[]", "null", "{", r#"{"a":{}}"#, r#"{"a":[["x"]]}"#] {
+            assert!(matches!(Headers::from_json(bad), Err(Error::Shape(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hides_secrets() {
+        let headers = Headers::from_pairs([
+            ("Authorization", "Bearer abc"),
+            ("X-Humanitix-Signature", "abc"),
+            ("x-auth-token", "abc"),
+            (":path-token", "abc"),
+            ("x-mine", "abc"),
+            ("Accept", "a\0b"),
+            ("accept", "c"),
+        ]);
+        let text = headers.redacted_json(&["X-Mine"]);
+        assert_eq!(text.matches(REDACTED).count(), 5);
+        assert!(!text.contains("abc"));
+        assert!(text.contains(r#""accept":["ab","c"]"#), "{text}");
+    }
+}

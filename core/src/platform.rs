@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+mod eventbrite;
+mod humanitix;
+mod manual;
+mod page;
+mod random;
+
 use crate::error::{Error, Result};
 use crate::headers::Headers;
 use crate::observation::{EventCopy, Observation};
@@ -105,11 +111,56 @@ pub struct Resources {
     pub items: usize,
 }
 
+impl ResourceKind {
+    /// All kinds.
+    pub const ALL: [ResourceKind; 8] = [
+        ResourceKind::Order,
+        ResourceKind::Orders,
+        ResourceKind::Ticket,
+        ResourceKind::Tickets,
+        ResourceKind::Attendee,
+        ResourceKind::Attendees,
+        ResourceKind::Event,
+        ResourceKind::Events,
+    ];
+
+    /// The name in SQL. That of a page is also the key of its items in both platforms' answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ResourceKind::Order => "order",
+            ResourceKind::Orders => "orders",
+            ResourceKind::Ticket => "ticket",
+            ResourceKind::Tickets => "tickets",
+            ResourceKind::Attendee => "attendee",
+            ResourceKind::Attendees => "attendees",
+            ResourceKind::Event => "event",
+            ResourceKind::Events => "events",
+        }
+    }
+
+    /// The kind of that name, exactly as written.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<ResourceKind> {
+        ResourceKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// A page of several items?
+    #[must_use]
+    pub fn is_page(self) -> bool {
+        match self {
+            ResourceKind::Order | ResourceKind::Ticket | ResourceKind::Attendee | ResourceKind::Event => false,
+            ResourceKind::Orders | ResourceKind::Tickets | ResourceKind::Attendees | ResourceKind::Events => true,
+        }
+    }
+}
+
 impl Platform {
     /// All platforms, in their order.
     pub const ALL: [Platform; 2] = [Platform::Eventbrite, Platform::Humanitix];
 
     /// The name in SQL and in URLs.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Platform::Eventbrite => "eventbrite",
@@ -118,7 +169,72 @@ impl Platform {
     }
 
     /// The platform of that name, exactly as written.
+    #[must_use]
     pub fn from_name(name: &str) -> Option<Platform> {
         Platform::ALL.into_iter().find(|p| p.as_str() == name)
+    }
+
+    /// How its deliveries are authenticated unless the operator says otherwise.
+    #[must_use]
+    pub fn default_settings(self) -> Settings {
+        match self {
+            Platform::Eventbrite => eventbrite::default_settings(),
+            Platform::Humanitix => humanitix::default_settings(),
+        }
+    }
+
+    /// What a delivery means. It must have passed [`verify`](crate::verify::verify).
+    ///
+    /// # Errors
+    /// [`Failure`]: the delivery is not for us, or cannot be understood.
+    pub fn webhook(
+        self,
+        settings: &Settings,
+        headers: &Headers,
+        body: &[u8],
+    ) -> std::result::Result<Delivery, Failure> {
+        match self {
+            Platform::Eventbrite => eventbrite::webhook(settings, headers, body),
+            Platform::Humanitix => humanitix::webhook(body),
+        }
+    }
+
+    /// What an answer of the platform's API says. `fetched_at` is when we asked; `None` for copies that somebody hands us.
+    ///
+    /// An item of a page that cannot be used is left out with a note; its neighbours are not harmed.
+    ///
+    /// # Errors
+    /// Why a single resource, or the page as a whole, cannot be used; [`Error::Unknown`] when the platform has no such
+    /// resource; [`Error::Shape`] with the platform's error code when the body is one of its error answers.
+    pub fn resource(self, kind: ResourceKind, body: &[u8], fetched_at: Option<Micros>) -> Result<Resources> {
+        match self {
+            Platform::Eventbrite => eventbrite::resource(kind, body, fetched_at),
+            Platform::Humanitix => humanitix::resource(kind, body, fetched_at),
+        }
+    }
+
+    /// The body of a realistic delivery with fictional people; ids, names and amounts vary with `seed`, and all event
+    /// types speak of the same order where the seed is the same. `now` is its time.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the list of event types when there is none of that name.
+    pub fn sample(self, event_type: &str, seed: u64, now: Micros) -> Result<String> {
+        if !self.event_types().contains(&event_type) {
+            let known = self.event_types().join(", ");
+            return Err(Error::Unknown(format!("event type; {} has {known}", self.as_str())));
+        }
+        Ok(match self {
+            Platform::Eventbrite => eventbrite::sample(event_type, seed),
+            Platform::Humanitix => humanitix::sample(event_type, seed, now),
+        })
+    }
+
+    /// The event types that it is known to send.
+    #[must_use]
+    pub fn event_types(self) -> &'static [&'static str] {
+        match self {
+            Platform::Eventbrite => eventbrite::EVENT_TYPES,
+            Platform::Humanitix => humanitix::EVENT_TYPES,
+        }
     }
 }

@@ -1,0 +1,189 @@
+//! The rows of a Humanitix order (merge rules, section 4).
+//!
+//! Tickets are their own truth; the API order has the money; envelopes, pushed at us, fill in until the API has been
+//! asked, and cancel or refund until the API's version passes them.
+
+use super::attendee::{PlatformCheckIn, check_in, count, row, ticket_types};
+use super::observe::{humanitix_rank, known};
+use super::state::{AttendeeState, EnvelopeContent, EnvelopeVersion, Held, State};
+use super::{Attendee, AttendeeStatus, Derived, LAG, RefundStatus, Sale};
+use crate::money::Amount;
+use crate::observation::{EnvelopeStatus, OrderDoc, Void};
+use crate::time::Micros;
+
+pub(super) fn derive(state: &State) -> Derived {
+    let order = Order::of(state);
+    let mut attendees = Vec::with_capacity(state.attendees.len());
+    // What an envelope lists is shown, but only tickets of the API are counted.
+    let mut counted = Vec::new();
+    for (id, held) in &state.attendees {
+        let Some((from_api, attendee)) = order.attendee(state, id, held) else { continue };
+        if from_api && !attendee.donation {
+            counted.push(attendees.len());
+        }
+        attendees.push(attendee);
+    }
+    let admissions: Vec<&Attendee> = counted.into_iter().filter_map(|at| attendees.get(at)).collect();
+    let sale = order.sale(state, &attendees, &admissions);
+    Derived { sale, attendees }
+}
+
+/// What the order's own registers decide before its tickets are looked at.
+struct Order<'a> {
+    api: Option<&'a OrderDoc>,
+    envelope: Option<&'a Held<EnvelopeVersion, EnvelopeContent>>,
+    rank: u8,
+    total: Option<Amount>,
+    amount: Option<Amount>,
+    method: Option<&'static str>,
+    /// The newest envelope cancels, and the API has not passed it.
+    cancelled: bool,
+    /// An envelope refunds everything, and the API has neither passed it nor shows a refund of its own.
+    refunded: bool,
+    /// The envelope voids tickets up to this version.
+    void_at: Option<Micros>,
+    /// A sweep of the event's tickets began late enough after the purchase to have seen all of them.
+    complete: bool,
+    gone: bool,
+}
+
+impl<'a> Order<'a> {
+    fn of(state: &'a State) -> Order<'a> {
+        let api = state.api.as_ref().map(|held| &held.doc);
+        let version = state.api.as_ref().map(|held| held.key.version);
+        let envelope = state.envelope.as_ref();
+        // Without an API copy every envelope counts; an envelope wins a tie with the API's version.
+        let counts = |at: Micros| version.is_none_or(|version| at >= version);
+
+        let total = api
+            .and_then(|doc| {
+                let before = |total: Amount| total.saturating_add(doc.refunds.unwrap_or_default());
+                doc.purchase_total.or(doc.total.map(before))
+            })
+            .or(envelope.and_then(|held| held.doc.doc.purchase_total));
+        let rank = api.map_or(0, humanitix_rank);
+        let api_refund = api.and_then(|doc| doc.refunds).unwrap_or_default();
+        let pushed = state.envelope_refund.filter(|refund| refund.amount != Some(Amount::ZERO) && counts(refund.at));
+        let (amount, method) = match pushed {
+            _ if api_refund > Amount::ZERO => (Some(api_refund), Some("platform")),
+            Some(refund) if refund.amount.is_some() => (refund.amount, Some("envelope")),
+            Some(_) => (total, Some("assumed_full")),
+            None if rank == 2 => (total, Some("assumed_full")),
+            None => ((api.is_some() || envelope.is_some()).then_some(Amount::ZERO), None),
+        };
+        let whole = |amount: Option<Amount>| amount.is_none_or(|amount| total.is_some_and(|total| amount >= total));
+        let whole_pushed = pushed.filter(|refund| api_refund <= Amount::ZERO && rank == 0 && whole(refund.amount));
+        let cancelling = envelope
+            .filter(|held| held.key.status == EnvelopeStatus::Cancelled && counts(held.key.timestamp))
+            .map(|held| held.key.timestamp);
+        let purchased = api.and_then(|doc| doc.purchased).or(version);
+        let complete = matches!((state.tickets_swept, purchased), (Some(swept), Some(purchased))
+            if swept.saturating_sub(LAG) >= purchased);
+        Order {
+            api,
+            envelope,
+            rank,
+            total,
+            amount,
+            method: method.filter(|_| amount.is_some_and(|amount| amount != Amount::ZERO)),
+            cancelled: cancelling.is_some(),
+            refunded: whole_pushed.is_some(),
+            void_at: cancelling.max(whole_pushed.map(|refund| refund.at)),
+            complete,
+            gone: state.order_gone(),
+        }
+    }
+
+    /// The row, and whether the API has shown this ticket.
+    fn attendee(&self, state: &State, id: &str, held: &AttendeeState) -> Option<(bool, Attendee)> {
+        let own = held.own.as_ref()?;
+        let mut void = own.key.standing.void;
+        // The API's tickets supersede those of envelopes; of envelopes, the newest list counts.
+        let superseded = !own.key.api && (self.complete || held.list.map(|listed| listed.listing) != state.list);
+        let voided = self.void_at.is_some_and(|at| at >= own.key.version);
+        if superseded || voided || state.attendee_gone(held) {
+            void = void.max(Void::Cancelled);
+        }
+        let platform = match own.doc.check_in_date {
+            Some(at) => PlatformCheckIn::Dated(at, own.doc.checked_in),
+            None if own.doc.checked_in => PlatformCheckIn::Dated(own.key.version, true),
+            None => PlatformCheckIn::Unknown,
+        };
+        Some((own.key.api, row(id, own, void, check_in(platform, held.scan.as_ref()), own.doc.price)))
+    }
+
+    fn sale(&self, state: &State, attendees: &[Attendee], admissions: &[&Attendee]) -> Sale {
+        let void = count(admissions.iter().copied().filter(|row| row.status == AttendeeStatus::Cancelled));
+        let known_tickets = count(admissions.iter().copied());
+        // A ticket newer than the cancellation keeps its order alive.
+        let live = void < known_tickets;
+        let dead = (self.gone || self.cancelled || self.refunded) && !live;
+        let (quantity, valid) = if self.complete {
+            (Some(known_tickets), Some(known_tickets - void))
+        } else if let Some(highest) = state.envelope_quantity {
+            let quantity = highest.max(known_tickets);
+            let newest = self.envelope.and_then(|held| held.doc.quantity).unwrap_or(quantity);
+            let valid = quantity.min(newest.max(known_tickets)) - void;
+            (Some(quantity), Some(if dead { 0 } else { valid }))
+        } else if known_tickets > 0 {
+            (Some(known_tickets), Some(if dead { 0 } else { known_tickets - void }))
+        } else {
+            (None, dead.then_some(0))
+        };
+        let refund_status = if self.rank == 2 || self.refunded {
+            RefundStatus::Refunded
+        } else if self.rank == 1 || self.amount > Some(Amount::ZERO) {
+            RefundStatus::Partial
+        } else if !live && (self.gone || self.cancelled || (self.complete && known_tickets > 0)) {
+            RefundStatus::Cancelled
+        } else {
+            RefundStatus::None
+        };
+        let refund_date = match refund_status {
+            RefundStatus::Partial | RefundStatus::Refunded => state.refund_given.or(state.refund_first),
+            RefundStatus::None | RefundStatus::Requested | RefundStatus::Cancelled => None,
+        };
+        Sale {
+            // A ticket names the event even before its order was seen.
+            external_event_id: self
+                .pick(|doc| doc.external_event_id.as_ref())
+                .or_else(|| attendees.iter().find_map(|row| row.external_event_id.as_ref()))
+                .cloned(),
+            external_session_id: self.pick(|doc| doc.external_session_id.as_ref()).cloned(),
+            customer_name: self.pick(|doc| doc.customer_name.as_ref()).cloned(),
+            customer_email: self.pick(|doc| doc.customer_email.as_ref()).cloned(),
+            customer_phone: self.pick(|doc| doc.customer_phone.as_ref()).cloned(),
+            ticket_quantity: quantity,
+            valid_quantity: valid,
+            ticket_type: self.ticket_type(attendees, admissions),
+            currency: self.pick(|doc| doc.currency),
+            total_amount: self.total,
+            fee_amount: self.pick(|doc| doc.fees),
+            tax_amount: self.pick(|doc| doc.tax),
+            discount_amount: self.pick(|doc| doc.discount),
+            refund_amount: self.amount,
+            refund_status,
+            refund_method: self.method,
+            refund_date,
+            purchase_date: self.pick(|doc| doc.purchased),
+            platform_status: self.pick(|doc| doc.platform_status.as_ref()).cloned(),
+            marketing_opt_in: self.pick(|doc| doc.marketing_opt_in),
+            source_version: state.api.as_ref().and_then(|held| known(held.key.version)),
+        }
+    }
+
+    /// What the API says, else what the newest envelope says.
+    fn pick<T>(&self, field: impl Fn(&'a OrderDoc) -> Option<T>) -> Option<T> {
+        self.api.and_then(&field).or_else(|| self.envelope.and_then(|held| field(&held.doc.doc)))
+    }
+
+    fn ticket_type(&self, attendees: &[Attendee], admissions: &[&Attendee]) -> Option<String> {
+        let listed = attendees.iter().filter(|row| !row.donation).filter_map(|row| row.ticket_type.as_deref());
+        ticket_types(admissions.iter().filter_map(|row| row.ticket_type.as_deref()))
+            .or_else(|| ticket_types(listed))
+            .or_else(|| {
+                let lines = self.pick(|doc| Some(&doc.ticket_types).filter(|types| !types.is_empty()));
+                ticket_types(lines.into_iter().flatten().map(String::as_str))
+            })
+    }
+}

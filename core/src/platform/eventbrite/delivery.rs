@@ -1,0 +1,98 @@
+//! Deliveries: `{"config": {"action", "webhook_id", …}, "api_url"}`. Each is a hint to look at one resource.
+
+use crate::document;
+use crate::document::access::{Notes, Object};
+use crate::error::{Error, Result};
+use crate::headers::Headers;
+use crate::platform::{Delivery, Effect, Failure, FetchRequest, ResourceKind};
+use crate::settings::Settings;
+
+use super::address::{self, Target};
+use super::verify::check_webhook_id;
+
+/// Says the action as well as the body does.
+const ACTION_HEADER: &str = "x-eventbrite-event";
+
+/// What a delivery means.
+pub(in crate::platform) fn webhook(
+    settings: &Settings,
+    headers: &Headers,
+    body: &[u8],
+) -> std::result::Result<Delivery, Failure> {
+    let unusable = |event_type, error| Failure::Unusable { event_type, error };
+    let body = document::parse(body).map_err(|error| unusable(None, error))?;
+    let notes = Notes::default();
+    let body = Object::required(&body, "", &notes).map_err(|error| unusable(None, error))?;
+    let config = body.object("config", "config");
+    let action = action(config, headers).map_err(|error| unusable(None, error))?;
+    if let Some(config) = config {
+        check_webhook_id(settings, &action, config).map_err(Failure::Refused)?;
+    }
+    match effect(&action, body) {
+        Ok((order_id, effect)) => {
+            Ok(Delivery { event_type: action, order_id, effect, event: None, notes: notes.into_vec() })
+        }
+        Err(error) => Err(unusable(Some(action), error)),
+    }
+}
+
+/// The action, which header and body must agree on.
+fn action(config: Option<Object<'_>>, headers: &Headers) -> Result<String> {
+    let said = config.and_then(|config| config.label(&["action"]));
+    let said = said.ok_or_else(|| Error::Shape("config.action is missing".into()))?;
+    // If they differ, neither is to be trusted.
+    if headers.all(ACTION_HEADER).iter().any(|header| header.trim() != said) {
+        return Err(Error::Shape("config.action differs from the header x-eventbrite-event".into()));
+    }
+    Ok(said)
+}
+
+fn effect(action: &str, body: Object<'_>) -> Result<(Option<String>, Effect)> {
+    let ignore = |why: &str| Ok((None, Effect::Ignore(why.to_owned())));
+    if action == "test" {
+        // Its `api_url` is a placeholder.
+        return ignore("the delivery is a test");
+    }
+    let url = body.text(&["api_url"]).ok_or_else(|| Error::Shape("api_url is missing".into()))?;
+    let target = address::parse(&url)?;
+    let subject = action.split_once('.').map_or(action, |(subject, _)| subject);
+    if matches!(subject, "organizer" | "venue") {
+        return ignore("organizers and venues are not kept");
+    }
+    match target {
+        Target::Order { order, event } => Ok((
+            Some(order.to_owned()),
+            Effect::Fetch(FetchRequest {
+                // Without the expansion an order has no attendees.
+                path: format!("/v3/orders/{order}/?expand=attendees,refund_requests"),
+                kind: ResourceKind::Order,
+                resource_id: order.to_owned(),
+                external_event_id: event.map(str::to_owned),
+            }),
+        )),
+        Target::Attendee { event, attendee } => Ok((
+            None,
+            Effect::Fetch(FetchRequest {
+                path: format!("/v3/events/{event}/attendees/{attendee}/"),
+                kind: ResourceKind::Attendee,
+                resource_id: attendee.to_owned(),
+                external_event_id: Some(event.to_owned()),
+            }),
+        )),
+        // A ticket class may be gone by now; its event shows what is left.
+        Target::Event { event } => Ok((
+            None,
+            Effect::Fetch(FetchRequest {
+                path: format!("/v3/events/{event}/?expand=venue"),
+                kind: ResourceKind::Event,
+                resource_id: event.to_owned(),
+                external_event_id: Some(event.to_owned()),
+            }),
+        )),
+        Target::Elsewhere => ignore("the resource is not one that is kept"),
+        Target::Unknown if matches!(subject, "order" | "attendee" | "barcode" | "event" | "ticket_class") => {
+            Err(Error::Address("api_url has no form that is known".into()))
+        }
+        Target::Unknown => ignore("neither the action nor the form of api_url is known"),
+    }
+}

@@ -1,0 +1,235 @@
+//! The worked examples of the merge rules (section 6), each in every order of its facts.
+#![allow(clippy::expect_used, clippy::panic, reason = "a failing helper is a failing test")]
+
+mod merge_support;
+
+use boxoffice_core::merge::{Attendee, AttendeeStatus, Derived, RefundStatus};
+use boxoffice_core::observation::EnvelopeStatus::{Cancelled, Paid, Pending, Refunded};
+use boxoffice_core::observation::{AttendeeDoc, Fact, Void};
+use boxoffice_core::platform::Platform;
+use merge_support::build::*;
+use merge_support::folded;
+
+use AttendeeStatus::{CheckedIn, Registered};
+
+/// The rows of these facts, the same in every order.
+fn rows(platform: Platform, facts: &[Fact]) -> Derived {
+    let reference = folded(facts);
+    let mut order = facts.to_vec();
+    permute(&mut order, 0, &mut |facts| assert_eq!(folded(facts), reference, "depends on the order: {facts:?}"));
+    reference.derive(platform).expect("rows")
+}
+
+fn permute(facts: &mut [Fact], fixed: usize, check: &mut impl FnMut(&[Fact])) {
+    if fixed == facts.len() {
+        return check(facts);
+    }
+    for next in fixed..facts.len() {
+        facts.swap(fixed, next);
+        permute(facts, fixed + 1, check);
+        facts.swap(fixed, next);
+    }
+}
+
+fn eventbrite(facts: &[Fact]) -> Derived {
+    rows(Platform::Eventbrite, facts)
+}
+
+fn humanitix_rows(facts: &[Fact]) -> Derived {
+    rows(Platform::Humanitix, facts)
+}
+
+fn attendee<'a>(rows: &'a Derived, id: &str) -> &'a Attendee {
+    rows.attendees.iter().find(|row| row.id == id).expect("the attendee")
+}
+
+fn status(rows: &Derived, id: &str) -> AttendeeStatus {
+    attendee(rows, id).status
+}
+
+fn refund(rows: &Derived) -> (RefundStatus, Option<i64>) {
+    (rows.sale.refund_status, rows.sale.refund_amount.map(|amount| amount.0 / 100))
+}
+
+#[test]
+fn update_before_placed_in_the_same_second() {
+    let copy = |barcode: Option<&str>| {
+        let doc = AttendeeDoc { barcode: barcode.map(str::to_owned), ..AttendeeDoc::default() };
+        copy_of("a", "10:00:51", doc)
+    };
+    let rows = eventbrite(&[alone("10:00:51.9", copy(None)), alone("10:00:53.1", copy(Some("b1")))]);
+    assert_eq!(attendee(&rows, "a").barcode.as_deref(), Some("b1"), "the later fetch wins");
+}
+
+#[test]
+fn refund_and_stale_copy_in_the_same_second() {
+    let refunded = alone("10:00:11", copy("a", "10:00:10", Void::Refunded, false, 3369));
+    let stale = alone("10:00:14", valid("a", "10:00:10"));
+    let rows = eventbrite(&[refunded.clone(), stale.clone()]);
+    assert!(attendee(&rows, "a").refunded, "the higher rank stays");
+    let rows = eventbrite(&[refunded, stale, alone("10:10:10", valid("a", "10:00:10"))]);
+    assert_eq!(status(&rows, "a"), Registered, "a settled copy decides for good");
+}
+
+#[test]
+fn cancelled_by_absence() {
+    let mut facts = vec![
+        listing("10:00", "10:00:01", "placed", 6738, &[valid("a", "9:00"), valid("b", "9:00")]),
+        listing("11:00", "11:00:01", "placed", 3369, &[valid("a", "9:00")]),
+        alone("12:00", valid("b", "9:59")),
+    ];
+    assert_eq!(status(&eventbrite(&facts), "b"), AttendeeStatus::Cancelled);
+    facts.push(alone("12:00", valid("b", "11:00:01")));
+    assert_eq!(status(&eventbrite(&facts), "b"), Registered, "newer than the listing that lacks it");
+}
+
+#[test]
+fn torn_listing_at_purchase() {
+    let rows = eventbrite(&[
+        listing("10:00", "10:00:01", "placed", 6738, &[valid("a", "10:00")]),
+        listing("10:00", "10:00:02", "placed", 6738, &[valid("a", "10:00"), valid("b", "10:00")]),
+    ]);
+    assert_eq!(status(&rows, "b"), Registered);
+    assert_eq!(rows.sale.ticket_quantity, Some(2));
+}
+
+#[test]
+fn reinstated_without_a_new_version() {
+    let rows = eventbrite(&[
+        listing("10:00", "10:30", "placed", 3369, &[copy("a", "9:00", Void::Refunded, false, 3369)]),
+        listing("12:00", "12:30", "placed", 3369, &[valid("a", "9:00")]),
+    ]);
+    assert_eq!(status(&rows, "a"), Registered, "the newest listing names it valid");
+    assert_eq!(refund(&rows), (RefundStatus::None, Some(0)));
+}
+
+#[test]
+fn check_in_without_a_new_version_seen_alone() {
+    let rows = eventbrite(&[
+        listing("12:00", "12:30", "placed", 3369, &[valid("a", "9:00")]),
+        alone("12:40", copy("a", "9:00", Void::Valid, true, 3369)),
+    ]);
+    assert_eq!(status(&rows, "a"), CheckedIn);
+}
+
+#[test]
+fn costs_dropped_before_the_first_copy() {
+    let refunded = copy("a", "10:00", Void::Refunded, false, 3369);
+    for gross in [3369, 6738] {
+        let rows = eventbrite(&[listing("10:00", "11:00", "placed", gross, &[refunded.clone(), valid("b", "9:00")])]);
+        assert_eq!(rows.sale.total_amount, Some(cents(6738)));
+        assert_eq!(refund(&rows), (RefundStatus::Partial, Some(3369)));
+        assert_eq!(rows.sale.refund_method, Some("attendees"));
+        assert_eq!((rows.sale.ticket_quantity, rows.sale.valid_quantity), (Some(2), Some(1)));
+    }
+}
+
+#[test]
+fn envelope_first_and_the_api_later() {
+    let refunded = envelope("14:20", Refunded, Some(7500));
+    let rows = humanitix_rows(&[refunded.clone(), humanitix("14:25", "14:26", "refunded", 6000)]);
+    assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(6000)), "the API's money");
+    let rows = humanitix_rows(&[refunded.clone(), humanitix("14:10", "14:40", "paid", 0)]);
+    assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(7500)), "not undone by an older copy");
+    let rows = humanitix_rows(&[refunded, humanitix("15:00", "15:01", "paid", 0)]);
+    assert_eq!(refund(&rows), (RefundStatus::None, Some(0)), "undone by a newer one");
+}
+
+#[test]
+fn late_or_repeated_paid_after_a_refund() {
+    for late in ["14:00", "14:20", "16:00"] {
+        let rows = humanitix_rows(&[envelope("14:20", Refunded, Some(7500)), envelope(late, Paid, None)]);
+        assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(7500)));
+        assert_eq!(rows.sale.refund_date, Some(at("14:20")));
+    }
+    let cancelled = envelope("14:20", Cancelled, None);
+    let rows = humanitix_rows(&[cancelled.clone(), envelope("14:00", Paid, None)]);
+    assert_eq!(rows.sale.refund_status, RefundStatus::Cancelled);
+    let rows = humanitix_rows(&[cancelled, envelope("16:00", Paid, None)]);
+    assert_eq!(rows.sale.refund_status, RefundStatus::None, "a cancellation is undone by a newer status");
+}
+
+#[test]
+fn created_pending_and_cancelled_with_one_timestamp() {
+    let rows = humanitix_rows(&[
+        envelope("10:00", Paid, None),
+        envelope("10:00", Pending, None),
+        envelope("10:00", Cancelled, None),
+    ]);
+    assert_eq!(refund(&rows), (RefundStatus::Cancelled, Some(0)));
+    assert_eq!((rows.sale.ticket_quantity, rows.sale.valid_quantity), (Some(3), Some(0)));
+}
+
+#[test]
+fn attendee_before_its_order() {
+    let before = alone("10:00:01", valid("b", "10:00"));
+    let rows = eventbrite(std::slice::from_ref(&before));
+    assert_eq!((rows.sale.total_amount, rows.sale.source_version), (None, None), "the order exists, nothing more");
+    let rows = eventbrite(&[before.clone(), unexpanded("10:00", "10:00:02", "placed", 6738)]);
+    assert_eq!((rows.sale.ticket_quantity, rows.sale.total_amount), (None, Some(cents(6738))));
+    let listed = [valid("a", "10:00"), valid("b", "10:00")];
+    let rows = eventbrite(&[before, listing("10:00", "10:00:03", "placed", 6738, &listed)]);
+    assert_eq!(rows.sale.ticket_quantity, Some(2));
+}
+
+#[test]
+fn one_of_three_tickets_known() {
+    let mut facts = vec![humanitix("9:00", "9:01", "paid", 0), ticket("9:01", valid("a", "9:00"))];
+    assert_eq!(humanitix_rows(&facts).sale.ticket_quantity, Some(1), "so far");
+    facts.push(envelope("9:00", Paid, None));
+    assert_eq!(humanitix_rows(&facts).sale.ticket_quantity, Some(3), "an envelope said so");
+    facts.push(Fact::TicketsSwept(at("9:09")));
+    assert_eq!(humanitix_rows(&facts).sale.ticket_quantity, Some(3), "too early for a replica");
+    facts.push(Fact::TicketsSwept(at("9:10")));
+    assert_eq!(humanitix_rows(&facts).sale.ticket_quantity, Some(1), "the sweep saw all there are");
+}
+
+#[test]
+fn local_scan_against_a_sync() {
+    let renamed = alone("20:06", valid("a", "20:05"));
+    let rows = eventbrite(&[scan("a", "20:00", true), renamed]);
+    assert_eq!(status(&rows, "a"), CheckedIn, "an undated state cannot undo a scan");
+    assert_eq!(attendee(&rows, "a").checked_in_at, Some(at("20:00")));
+
+    let out = AttendeeDoc { check_in_date: Some(at("20:10")), ..AttendeeDoc::default() };
+    let rows = humanitix_rows(&[scan("a", "20:00", true), ticket("20:11", copy_of("a", "20:10", out))]);
+    assert_eq!(status(&rows, "a"), Registered, "a later dated event can");
+}
+
+#[test]
+fn early_404() {
+    let copy = alone("10:00:05", valid("a", "10:00"));
+    let rows = eventbrite(&[gone(Some("a"), "10:00:02"), copy.clone()]);
+    assert_eq!(status(&rows, "a"), Registered, "too close to the sighting");
+    let rows = eventbrite(&[copy.clone(), gone(Some("a"), "10:30")]);
+    assert_eq!(status(&rows, "a"), AttendeeStatus::Cancelled);
+    let rows = eventbrite(&[copy, gone(Some("a"), "10:30"), alone("10:31", valid("a", "10:00"))]);
+    assert_eq!(status(&rows, "a"), Registered, "alive again");
+}
+
+#[test]
+fn refunded_order_with_a_newer_valid_attendee() {
+    let refunded = |id| copy(id, "10:00", Void::Refunded, false, 3369);
+    let rows = eventbrite(&[
+        listing("10:00", "10:30", "refunded", 6738, &[refunded("a"), refunded("b")]),
+        alone("11:30", valid("b", "11:00")),
+    ]);
+    assert_eq!(refund(&rows), (RefundStatus::Partial, Some(3369)));
+    assert_eq!((rows.sale.total_amount, rows.sale.valid_quantity), (Some(cents(6738)), Some(1)));
+}
+
+#[test]
+fn facts_that_show_nothing() {
+    let cart = match unexpanded("10:00", "10:01", "started", 6738) {
+        Fact::EventbriteOrder { fetched_at, order, attendees, refund_requests, .. } => {
+            Fact::EventbriteOrder { fetched_at, in_progress: true, order, attendees, refund_requests }
+        }
+        other => other,
+    };
+    let facts =
+        [cart, scan("a", "10:00", true), gone(None, "11:00"), gone(Some("b"), "11:00"), Fact::OrdersSwept(at("12:00"))];
+    assert_eq!(folded(&facts).derive(Platform::Eventbrite), None);
+    // With a copy of one attendee the order is shown, and the attendees known only by a scan or a 404 are not.
+    let rows = eventbrite(&[alone("10:00", valid("c", "9:00")), scan("a", "10:00", true), gone(Some("b"), "11:00")]);
+    assert_eq!(rows.attendees.len(), 1);
+}

@@ -1,0 +1,111 @@
+//! Everything that can go wrong, and how PostgreSQL says it: SQLSTATE, message, detail, hint.
+
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::panic::ErrorReport;
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong.
+#[derive(Debug)]
+pub enum Error {
+    /// An argument that may not be NULL is; names it.
+    Null(&'static str),
+    /// An argument has a value that makes no sense.
+    Argument {
+        /// What is wrong with it.
+        message: String,
+        /// What would be right.
+        hint: &'static str,
+    },
+    /// There is no such row.
+    NotFound(String),
+    /// A body cannot be used.
+    Body(boxoffice_core::Error),
+    /// The server interface refused; carries its own words.
+    Spi(String),
+    /// A statement failed inside a subtransaction that has been rolled back.
+    Statement {
+        /// SQLSTATE.
+        code: PgSqlErrorCode,
+        /// Primary message.
+        message: String,
+    },
+}
+
+impl Error {
+    /// SQLSTATE of the error.
+    pub fn code(&self) -> PgSqlErrorCode {
+        match self {
+            Error::Null(_) => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Error::Argument { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Error::NotFound(_) => PgSqlErrorCode::ERRCODE_NO_DATA_FOUND,
+            Error::Body(error) => body_code(error),
+            Error::Spi(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+            Error::Statement { code, .. } => *code,
+        }
+    }
+
+    /// Primary message, in PostgreSQL's style: one line, factual, no full stop.
+    pub fn message(&self) -> String {
+        match self {
+            Error::Null(argument) => format!("{argument} must not be null"),
+            Error::Argument { message, .. } | Error::NotFound(message) => message.clone(),
+            Error::Body(error) => error.to_string(),
+            Error::Spi(message) => format!("could not run a statement of boxoffice: {message}"),
+            Error::Statement { message, .. } => message.clone(),
+        }
+    }
+
+    /// What the user can do, where there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::Null(_) => Some("Nothing was stored."),
+            Error::Argument { hint, .. } => Some(hint),
+            Error::NotFound(_) => Some("SELECT id, status FROM boxoffice.webhook_logs lists the deliveries that are kept."),
+            Error::Body(boxoffice_core::Error::Unknown(_)) => Some("docs/SQL.md lists platforms, kinds and event types."),
+            Error::Body(_) => Some("Nothing was stored. explain_webhook() shows each step for a delivery."),
+            Error::Spi(_) | Error::Statement { .. } => None,
+        }
+    }
+}
+
+/// SQLSTATE of a body that cannot be used.
+pub fn body_code(error: &boxoffice_core::Error) -> PgSqlErrorCode {
+    use boxoffice_core::Error as Body;
+    match error {
+        Body::NotUtf8(_) => PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+        Body::Empty | Body::NotJson(_) => PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
+        Body::Shape(_) | Body::Address(_) => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+        Body::Amount(_) => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        Body::Unknown(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+    }
+}
+
+/// The five characters of an SQLSTATE.
+pub fn sqlstate(code: PgSqlErrorCode) -> String {
+    let packed = code as i32;
+    (0..5).map(|i| char::from(u8::try_from((packed >> (6 * i)) & 0x3f).unwrap_or(0) + b'0')).collect()
+}
+
+impl From<Error> for ErrorReport {
+    fn from(error: Error) -> ErrorReport {
+        let report = ErrorReport::new(error.code(), error.message(), "boxoffice");
+        match error.hint() {
+            Some(hint) => report.set_hint(hint),
+            None => report,
+        }
+    }
+}
+
+impl From<boxoffice_core::Error> for Error {
+    fn from(error: boxoffice_core::Error) -> Error {
+        Error::Body(error)
+    }
+}
+
+impl From<pgrx::spi::SpiError> for Error {
+    fn from(error: pgrx::spi::SpiError) -> Error {
+        Error::Spi(error.to_string())
+    }
+}

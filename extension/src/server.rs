@@ -1,0 +1,73 @@
+//! What needs the server's C interface: subtransactions and advisory locks. The only module with `unsafe`.
+#![allow(unsafe_code, reason = "pgrx has no safe form of these calls")]
+
+use std::panic::AssertUnwindSafe;
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, direct_function_call, pg_sys};
+
+use crate::error::{Error, Result};
+
+/// Class of all advisory locks of boxoffice. `sql/50_admin.sql` uses the same.
+const LOCK_CLASS: i32 = 1_112_489_048;
+/// Held shared while deliveries are written, exclusively while an event is linked.
+const LOCK_LINKS: i32 = 1;
+
+/// Keeps events from being linked or unlinked until the end of the transaction, so that no sale is written with a link
+/// as it was before.
+pub fn lock_links() {
+    // SAFETY: a built-in function called with its two int4 arguments, neither of them null.
+    unsafe {
+        direct_function_call::<()>(
+            pg_sys::pg_advisory_xact_lock_shared_int4,
+            &[LOCK_CLASS.into_datum(), LOCK_LINKS.into_datum()],
+        );
+    }
+}
+
+/// Runs `work` in a subtransaction: its effects stay when it succeeds and are gone when it fails.
+///
+/// # Errors
+/// What `work` returned, or the statement that failed. Trouble that is not the data's fault (cancellation, shutdown, full
+/// disk, deadlock …) is not returned but thrown on: the whole transaction has to end.
+pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: the sequence of PL/pgSQL's exception blocks: context and owner saved before, restored after, in both ways.
+    let (context, owner) = unsafe {
+        let saved = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(saved.0);
+        saved
+    };
+    let caught = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(Err)
+        .catch_rust_panic(Err)
+        .execute();
+    // SAFETY: as above; the subtransaction begun there is the current one.
+    unsafe {
+        match &caught {
+            Ok(Ok(_)) => pg_sys::ReleaseCurrentSubTransaction(),
+            _ => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+    }
+    match caught {
+        Ok(result) => result,
+        Err(CaughtError::PostgresError(report)) if is_about_the_data(report.sql_error_code()) => {
+            Err(Error::Statement { code: report.sql_error_code(), message: report.message().to_owned() })
+        }
+        Err(other) => other.rethrow(),
+    }
+}
+
+/// Whether an error says something about the delivery (or about a trigger of the user's) rather than about the server.
+fn is_about_the_data(code: PgSqlErrorCode) -> bool {
+    let state = crate::error::sqlstate(code);
+    !["08", "25", "40", "53", "55", "57", "58", "F0", "XX"].iter().any(|class| state.starts_with(class))
+}
+
+/// Number of the backend process, to spread counters.
+pub fn process_id() -> i32 {
+    // SAFETY: a plain global that does not change during the life of the process.
+    unsafe { pg_sys::MyProcPid }
+}

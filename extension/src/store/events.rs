@@ -1,0 +1,163 @@
+//! Events of the platforms and their links: `ticket_platforms`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use boxoffice_core::observation::EventCopy;
+use boxoffice_core::platform::Platform;
+use pgrx::pg_sys::BuiltinOid::{self, INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID};
+use pgrx::spi::SpiClient;
+
+use super::orders::Changed;
+use super::plan::Plan;
+use super::timestamp;
+use crate::error::Result;
+
+const TEXT: BuiltinOid = TEXTARRAYOID;
+
+static READ_LINKS: Plan = Plan {
+    sql: "SELECT p.platform, p.external_event_id, p.event_id
+          FROM unnest($1, $2) AS k (platform, external_event_id)
+          JOIN boxoffice.ticket_platforms p USING (platform, external_event_id)",
+    types: &[TEXT, TEXT],
+};
+
+static REGISTER: Plan = Plan {
+    sql: "INSERT INTO boxoffice.ticket_platforms (platform, external_event_id, external_title, external_venue, external_starts_at)
+          SELECT * FROM unnest($1, $2, $3, $4, $5)
+          ON CONFLICT DO NOTHING",
+    types: &[TEXT, TEXT, TEXT, TEXT, TIMESTAMPTZARRAYOID],
+};
+
+// At an equal version the later copy wins only if it differs, which healing a half-written copy needs.
+static UPSERT: Plan = Plan {
+    sql: "INSERT INTO boxoffice.ticket_platforms AS p (platform, external_event_id, external_title, external_venue,
+              external_starts_at, external_ends_at, external_time_zone, external_capacity, external_event_url, external_status,
+              currency, source_version, platform_data)
+          SELECT r.a, r.b, r.c, r.d, r.e, r.f, r.g, r.h, r.i, r.j, r.k, r.l, r.m::jsonb
+          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS r (a, b, c, d, e, f, g, h, i, j, k, l, m)
+          ON CONFLICT (platform, external_event_id) DO UPDATE SET
+              external_title = excluded.external_title, external_venue = COALESCE(excluded.external_venue, p.external_venue),
+              external_starts_at = excluded.external_starts_at, external_ends_at = excluded.external_ends_at,
+              external_time_zone = excluded.external_time_zone, external_capacity = excluded.external_capacity,
+              external_event_url = excluded.external_event_url, external_status = excluded.external_status,
+              currency = excluded.currency, source_version = excluded.source_version, platform_data = excluded.platform_data
+          WHERE p.source_version IS NULL OR excluded.source_version > p.source_version
+             OR (excluded.source_version = p.source_version AND excluded.platform_data::text > p.platform_data::text)
+          RETURNING external_event_id",
+    types: &[
+        TEXT,
+        TEXT,
+        TEXT,
+        TEXT,
+        TIMESTAMPTZARRAYOID,
+        TIMESTAMPTZARRAYOID,
+        TEXT,
+        INT4ARRAYOID,
+        TEXT,
+        TEXT,
+        TEXT,
+        TIMESTAMPTZARRAYOID,
+        TEXT,
+    ],
+};
+
+/// Which of our events each event of a platform is linked to.
+#[derive(Default)]
+pub struct Links(BTreeMap<(Platform, String), Option<String>>);
+
+impl Links {
+    /// Our event, when there is a link.
+    pub fn event_id(&self, platform: Platform, external_event_id: Option<&str>) -> Option<String> {
+        self.0.get(&(platform, external_event_id?.to_owned())).cloned().flatten()
+    }
+}
+
+/// Looks up the links of all events that the changed orders name, and registers events that were not known yet.
+///
+/// `mentioned` may tell more about those: title, venue, start.
+pub fn links(client: &mut SpiClient<'_>, changed: &[Changed<'_>], mentioned: &[(Platform, &EventCopy)]) -> Result<Links> {
+    let mut wanted: BTreeSet<(Platform, &str)> =
+        mentioned.iter().map(|(platform, event)| (*platform, event.external_event_id.as_str())).collect();
+    for order in changed {
+        let Some(shown) = &order.after else { continue };
+        let ids = shown.attendees.iter().map(|a| &a.external_event_id).chain([&shown.sale.external_event_id]);
+        wanted.extend(ids.flatten().map(|id| (order.key.platform, id.as_str())));
+    }
+    if wanted.is_empty() {
+        return Ok(Links::default());
+    }
+    let links = read_links(client, &wanted)?;
+    wanted.retain(|(platform, id)| !links.0.contains_key(&(*platform, (*id).to_owned())));
+    if !wanted.is_empty() {
+        register(client, &wanted, mentioned)?;
+    }
+    Ok(links)
+}
+
+/// Looks up links; events that are not known are not in the answer.
+pub fn read_links(client: &SpiClient<'_>, wanted: &BTreeSet<(Platform, &str)>) -> Result<Links> {
+    let (platforms, ids): (Vec<&str>, Vec<&str>) = wanted.iter().map(|(platform, id)| (platform.as_str(), *id)).unzip();
+    let mut links = Links::default();
+    for row in READ_LINKS.read(client, &[platforms.into(), ids.into()])? {
+        if let (Some(platform), Some(id)) = (row.get::<String>(1)?, row.get::<String>(2)?) {
+            let link = row.get::<String>(3)?;
+            links.0.extend(Platform::from_name(&platform).map(|platform| ((platform, id), link)));
+        }
+    }
+    Ok(links)
+}
+
+fn register(
+    client: &mut SpiClient<'_>,
+    wanted: &BTreeSet<(Platform, &str)>,
+    mentioned: &[(Platform, &EventCopy)],
+) -> Result<()> {
+    let told = |platform: Platform, id: &str| {
+        mentioned.iter().find(|(p, event)| *p == platform && event.external_event_id == id).map(|(_, event)| *event)
+    };
+    let about: Vec<Option<&EventCopy>> = wanted.iter().map(|(platform, id)| told(*platform, id)).collect();
+    let (platforms, ids): (Vec<&str>, Vec<&str>) = wanted.iter().map(|(platform, id)| (platform.as_str(), *id)).unzip();
+    let titles: Vec<Option<&str>> = about.iter().map(|e| e.and_then(|e| e.title.as_deref())).collect();
+    let venues: Vec<Option<&str>> = about.iter().map(|e| e.and_then(|e| e.venue.as_deref())).collect();
+    let starts: Vec<_> = about.iter().map(|e| e.and_then(|e| e.starts_at).and_then(timestamp)).collect();
+    REGISTER.write(client, &[platforms.into(), ids.into(), titles.into(), venues.into(), starts.into()])?;
+    Ok(())
+}
+
+/// Writes what the platforms' APIs say about their events; an older copy changes nothing. Returns how many rows changed.
+pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> Result<usize> {
+    // One row for each event: of several copies the newest, as the statement itself would choose.
+    let mut newest: BTreeMap<(Platform, &str), &EventCopy> = BTreeMap::new();
+    for (platform, event) in events {
+        let entry = newest.entry((*platform, &event.external_event_id)).or_insert(event);
+        let text = |e: &EventCopy| e.raw.as_ref().map(|d| d.text.clone());
+        if (event.version, text(event)) > (entry.version, text(entry)) {
+            *entry = event;
+        }
+    }
+    let platforms: Vec<&str> = newest.keys().map(|(platform, _)| platform.as_str()).collect();
+    let rows: Vec<&EventCopy> = newest.into_values().collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let capacity = |e: &&EventCopy| e.capacity.and_then(|n| i32::try_from(n).ok());
+    let table = UPSERT.write(
+        client,
+        &[
+            platforms.into(),
+            rows.iter().map(|e| e.external_event_id.as_str()).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.title.as_deref()).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.venue.as_deref()).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.starts_at.and_then(timestamp)).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.ends_at.and_then(timestamp)).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.time_zone.as_deref()).collect::<Vec<_>>().into(),
+            rows.iter().map(capacity).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.url.as_deref()).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.platform_status.as_deref()).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.currency.as_ref().map(|c| c.as_str().to_owned())).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| timestamp(e.version)).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.raw.as_ref().map(|d| d.text.as_str())).collect::<Vec<_>>().into(),
+        ],
+    )?;
+    Ok(table.len())
+}

@@ -1,0 +1,223 @@
+//! The merge state of orders: `order_states`, whose row is the order's lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use boxoffice_core::document::Document;
+use boxoffice_core::merge::{Derived, State};
+use boxoffice_core::observation::{AttendeeCopy, Fact, Observation, OrderKey};
+use boxoffice_core::platform::Platform;
+use pgrx::pg_sys::BuiltinOid;
+use pgrx::spi::SpiClient;
+
+use super::plan::Plan;
+use crate::error::Result;
+
+static INSERT_NEW: Plan = Plan {
+    sql: "INSERT INTO boxoffice.order_states (platform, platform_order_id, state)
+          SELECT * FROM unnest($1, $2, $3)
+          ON CONFLICT DO NOTHING
+          RETURNING platform, platform_order_id",
+    types: &[BuiltinOid::TEXTARRAYOID, BuiltinOid::TEXTARRAYOID, BuiltinOid::BYTEAARRAYOID],
+};
+
+// The lateral form makes it one index look-up for each key, whatever the planner thinks of the size of the table.
+static LOCK_KNOWN: Plan = Plan {
+    sql: "SELECT s.state
+          FROM unnest($1, $2) WITH ORDINALITY AS k (platform, order_id, position)
+          CROSS JOIN LATERAL (SELECT o.state FROM boxoffice.order_states o
+                              WHERE o.platform = k.platform AND o.platform_order_id = k.order_id
+                              FOR UPDATE) s
+          ORDER BY k.position",
+    types: &[BuiltinOid::TEXTARRAYOID, BuiltinOid::TEXTARRAYOID],
+};
+
+static READ_KNOWN: Plan = Plan {
+    sql: "SELECT k.position, o.state
+          FROM unnest($1, $2) WITH ORDINALITY AS k (platform, order_id, position)
+          JOIN boxoffice.order_states o ON o.platform = k.platform AND o.platform_order_id = k.order_id",
+    types: &[BuiltinOid::TEXTARRAYOID, BuiltinOid::TEXTARRAYOID],
+};
+
+// As an upsert, because that always goes through the index.
+static WRITE_BACK: Plan = Plan {
+    sql: "INSERT INTO boxoffice.order_states AS s (platform, platform_order_id, state)
+          SELECT * FROM unnest($1, $2, $3)
+          ON CONFLICT (platform, platform_order_id) DO UPDATE SET state = excluded.state, updated_at = now()",
+    types: &[BuiltinOid::TEXTARRAYOID, BuiltinOid::TEXTARRAYOID, BuiltinOid::BYTEAARRAYOID],
+};
+
+/// An order whose registers have changed.
+pub struct Changed<'f> {
+    /// Which order.
+    pub key: OrderKey,
+    /// What was shown before; `None` for nothing.
+    pub before: Option<Derived>,
+    /// What has to be shown now; `None` for nothing.
+    pub after: Option<Derived>,
+    /// The document of the order, when another one has to be shown.
+    pub order_document: Option<&'f Document>,
+    /// The documents of attendees for whom another one has to be shown.
+    pub attendee_documents: BTreeMap<&'f str, &'f Document>,
+}
+
+/// Result of a merge.
+#[derive(Default)]
+pub struct Merged<'f> {
+    /// Orders with something new, in key order.
+    pub changed: Vec<Changed<'f>>,
+    /// Positions of the observations that said something new.
+    pub news: BTreeSet<usize>,
+}
+
+type ByOrder<'k> = BTreeMap<&'k OrderKey, Vec<usize>>;
+
+/// Merges observations into the states of their orders.
+///
+/// Locks are taken in key order, new rows before known ones, so that two merges never wait for each other in a circle.
+pub fn merge<'f>(client: &mut SpiClient<'_>, facts: &[&'f Observation]) -> Result<Merged<'f>> {
+    let by_order = group(facts);
+    if by_order.is_empty() {
+        return Ok(Merged::default());
+    }
+    let known = lock_or_insert(client, facts, &by_order)?;
+    let (merged, grown) = fold(facts, by_order, known);
+    if !grown.is_empty() {
+        let (keys, states): (Vec<&OrderKey>, Vec<Vec<u8>>) = grown.into_iter().unzip();
+        let (platforms, ids) = columns(keys.into_iter());
+        WRITE_BACK.write(client, &[platforms.into(), ids.into(), states.into()])?;
+    }
+    Ok(merged)
+}
+
+/// What [`merge`] would do; writes and locks nothing.
+pub fn preview<'f>(client: &SpiClient<'_>, facts: &[&'f Observation]) -> Result<Merged<'f>> {
+    let by_order = group(facts);
+    let known = read_known(client, &by_order)?;
+    Ok(fold(facts, by_order, known).0)
+}
+
+fn group<'f>(facts: &[&'f Observation]) -> ByOrder<'f> {
+    let mut by_order = ByOrder::new();
+    for (position, fact) in facts.iter().enumerate() {
+        by_order.entry(&fact.key).or_default().push(position);
+    }
+    by_order
+}
+
+/// Merges in memory. Also returns the known states that have grown, encoded.
+fn fold<'f>(
+    facts: &[&'f Observation],
+    by_order: ByOrder<'f>,
+    mut known: BTreeMap<&'f OrderKey, State>,
+) -> (Merged<'f>, Vec<(&'f OrderKey, Vec<u8>)>) {
+    let mut merged = Merged::default();
+    let mut grown = Vec::new();
+    for (key, positions) in by_order {
+        let stored = known.remove(key);
+        let mut state = stored.clone().unwrap_or_default();
+        let news: Vec<usize> = positions.iter().copied().filter(|&p| state.observe(&facts[p].fact)).collect();
+        if news.is_empty() {
+            continue;
+        }
+        merged.news.extend(news);
+        if stored.is_some() {
+            grown.push((key, state.encode()));
+        }
+        merged.changed.push(compare(key, stored.as_ref(), &state, positions.iter().map(|&p| &facts[p].fact)));
+    }
+    (merged, grown)
+}
+
+/// Inserts the states of new orders; returns the states of those that were known, locked.
+fn lock_or_insert<'k>(
+    client: &mut SpiClient<'_>,
+    facts: &[&Observation],
+    by_order: &ByOrder<'k>,
+) -> Result<BTreeMap<&'k OrderKey, State>> {
+    let fresh: Vec<Vec<u8>> = by_order
+        .values()
+        .map(|positions| {
+            let mut state = State::default();
+            for &position in positions {
+                state.observe(&facts[position].fact);
+            }
+            state.encode()
+        })
+        .collect();
+    let (platforms, ids) = columns(by_order.keys().copied());
+    let mut inserted = BTreeSet::new();
+    for row in INSERT_NEW.write(client, &[platforms.into(), ids.into(), fresh.into()])? {
+        if let (Some(platform), Some(order_id)) = (row.get::<String>(1)?, row.get::<String>(2)?) {
+            inserted.extend(Platform::from_name(&platform).map(|platform| OrderKey { platform, order_id }));
+        }
+    }
+    let rest: Vec<&OrderKey> = by_order.keys().copied().filter(|key| !inserted.contains(*key)).collect();
+    let mut known = BTreeMap::new();
+    if !rest.is_empty() {
+        let (platforms, ids) = columns(rest.iter().copied());
+        let rows = LOCK_KNOWN.write(client, &[platforms.into(), ids.into()])?;
+        for (key, row) in rest.into_iter().zip(rows) {
+            known.insert(key, State::decode(row.get::<&[u8]>(1)?.unwrap_or_default())?);
+        }
+    }
+    Ok(known)
+}
+
+fn read_known<'k>(client: &SpiClient<'_>, by_order: &ByOrder<'k>) -> Result<BTreeMap<&'k OrderKey, State>> {
+    let keys: Vec<&OrderKey> = by_order.keys().copied().collect();
+    let (platforms, ids) = columns(keys.iter().copied());
+    let mut known = BTreeMap::new();
+    for row in READ_KNOWN.read(client, &[platforms.into(), ids.into()])? {
+        let position = row.get::<i64>(1)?.and_then(|p| usize::try_from(p - 1).ok());
+        if let Some(key) = position.and_then(|p| keys.get(p)) {
+            known.insert(*key, State::decode(row.get::<&[u8]>(2)?.unwrap_or_default())?);
+        }
+    }
+    Ok(known)
+}
+
+fn columns<'k>(keys: impl Iterator<Item = &'k OrderKey>) -> (Vec<&'static str>, Vec<&'k str>) {
+    keys.map(|key| (key.platform.as_str(), key.order_id.as_str())).unzip()
+}
+
+fn compare<'f>(
+    key: &OrderKey,
+    before: Option<&State>,
+    after: &State,
+    facts: impl Iterator<Item = &'f Fact>,
+) -> Changed<'f> {
+    let order_hash = after.shown_order_hash();
+    let order_is_new = before.is_none_or(|b| b.shown_order_hash() != order_hash);
+    let mut order_document = None;
+    let mut attendee_documents = BTreeMap::new();
+    for fact in facts {
+        let (order, attendees) = documents(fact);
+        if order_is_new && order.is_some_and(|d| Some(d.hash) == order_hash) {
+            order_document = order;
+        }
+        for copy in attendees {
+            let hash = after.shown_attendee_hash(&copy.id);
+            if hash == Some(copy.raw.hash) && before.is_none_or(|b| b.shown_attendee_hash(&copy.id) != hash) {
+                attendee_documents.insert(copy.id.as_str(), &copy.raw);
+            }
+        }
+    }
+    Changed {
+        key: key.clone(),
+        before: before.and_then(|b| b.derive(key.platform)),
+        after: after.derive(key.platform),
+        order_document,
+        attendee_documents,
+    }
+}
+
+fn documents(fact: &Fact) -> (Option<&Document>, &[AttendeeCopy]) {
+    match fact {
+        Fact::HumanitixOrder { order, .. } => (Some(&order.raw), &[]),
+        Fact::HumanitixTicket { ticket, .. } => (None, std::slice::from_ref(ticket)),
+        Fact::Envelope(envelope) => (Some(&envelope.raw), envelope.attendees.as_deref().unwrap_or_default()),
+        Fact::EventbriteOrder { order, attendees, .. } => (Some(&order.raw), attendees.as_deref().unwrap_or_default()),
+        Fact::EventbriteAttendee { attendee, .. } => (None, std::slice::from_ref(attendee)),
+        Fact::Gone { .. } | Fact::Scan { .. } | Fact::TicketsSwept(_) | Fact::OrdersSwept(_) => (None, &[]),
+    }
+}

@@ -1,0 +1,213 @@
+//! The pumps. Each has one database connection and repeats: take what waits, hand it over in one transaction, answer.
+//! What arrives while a commit is in flight thus travels together in the next one, and an idle worker adds no wait.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::availability::Availability;
+use crate::config::Config;
+use crate::log;
+use crate::metrics::Metrics;
+use crate::queue::{Item, Queue};
+use crate::respond::{Class, Problem};
+use crate::store::{Delivery, Session, Store, StoreError};
+
+/// First pause after a failed attempt to connect; doubled each time.
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// Longest pause, so that a database that is back is found soon.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// The server gives up after the batch timeout by itself (`statement_timeout`), which leaves a usable session and a
+/// certain answer; we wait this much longer for it to say so.
+const DEADLINE_GRACE: Duration = Duration::from_secs(1);
+/// How often a deadlock is tried again at once.
+const AGAIN_MAX: u32 = 2;
+/// How often the queue is searched for deliveries that have waited too long.
+const EXPIRE_EVERY: Duration = Duration::from_millis(250);
+
+/// What all pumps share.
+pub struct Pump<S> {
+    /// Where connections come from.
+    pub store: Arc<S>,
+    /// Where deliveries come from.
+    pub queue: Arc<Queue>,
+    /// Where connections are reported.
+    pub availability: Arc<Availability>,
+    /// Where commits are counted.
+    pub metrics: Arc<Metrics>,
+    /// Limits.
+    pub config: Arc<Config>,
+}
+
+impl<S: Store> Pump<S> {
+    /// Works until the queue is closed and empty, or closed and the database away.
+    pub async fn run(self: Arc<Self>) {
+        let mut failures = 0;
+        while let Some(mut session) = self.connect(&mut failures).await {
+            let connected = self.availability.connected();
+            loop {
+                let batch = tokio::select! {
+                    biased;
+                    // An idle connection that dies is replaced at once, not by the next delivery's failure.
+                    () = session.closed() => break,
+                    batch = self.queue.pop(self.config.batch_max, self.config.batch_bytes) => batch,
+                };
+                let Some(batch) = batch else { return };
+                match self.carry(&mut session, batch).await {
+                    Usable::Yes => failures = 0,
+                    Usable::No => break,
+                }
+            }
+            drop(connected);
+            log::warn("database_connection_lost", &[]);
+            // A session that breaks down at every call must not be renewed in a tight loop.
+            failures += 1;
+        }
+    }
+
+    /// Tries until it succeeds; `None` when the queue is closed.
+    async fn connect(&self, failures: &mut u32) -> Option<S::Session> {
+        loop {
+            let attempt = async {
+                if *failures > 0 {
+                    sleep(backoff(*failures, RandomState::new().hash_one(()))).await;
+                }
+                self.store.connect().await
+            };
+            let result = tokio::select! {
+                biased;
+                result = attempt => result,
+                // Nobody is served any more who could not be served without a database.
+                () = self.queue.closed() => {
+                    self.queue.fail_all(Problem::Stopping);
+                    return None;
+                }
+            };
+            match result {
+                Ok(session) => return Some(session),
+                Err(error) => {
+                    *failures = failures.saturating_add(1);
+                    report("database_connect_failed", &error, &[("attempt", (*failures).into())]);
+                }
+            }
+        }
+    }
+
+    /// Hands over a batch and answers every item of it.
+    ///
+    /// When the database refuses it because of its content, it is halved, and halved again, until the item is alone
+    /// that cannot be taken: one poisoned item among 256 costs 16 more calls, and its neighbours nothing else.
+    async fn carry(&self, session: &mut S::Session, batch: Vec<Item>) -> Usable {
+        let started = Instant::now();
+        let deadline = self.config.batch_timeout + DEADLINE_GRACE;
+        let mut again = 0;
+        let mut work = vec![batch];
+        while let Some(mut items) = work.pop() {
+            let called = Instant::now();
+            let result = {
+                let deliveries: Vec<&Delivery> = items.iter().map(|item| &item.delivery).collect();
+                match timeout(deadline.saturating_sub(started.elapsed()), session.ingest(&deliveries)).await {
+                    Ok(result) => result,
+                    Err(_) => {
+                        Err(StoreError { class: Class::Lost, sqlstate: None, message: "deadline passed".to_owned() })
+                    }
+                }
+            };
+            let error = match result {
+                Ok(rows) if rows.len() == items.len() => {
+                    self.metrics.commit(items.len(), called.elapsed());
+                    for (item, row) in items.into_iter().zip(rows) {
+                        item.answer(Ok(row));
+                    }
+                    continue;
+                }
+                // Committed, but which row belongs to whom?
+                Ok(_) => StoreError {
+                    class: Class::Trouble,
+                    sqlstate: None,
+                    message: "ingest_webhooks returned another number of rows than deliveries".to_owned(),
+                },
+                Err(error) => error,
+            };
+            if error.class == Class::Again && again < AGAIN_MAX {
+                again += 1;
+                work.push(items);
+                continue;
+            }
+            if error.class == Class::Item && items.len() > 1 {
+                let second = items.split_off(items.len() / 2);
+                work.push(second);
+                work.push(items);
+                continue;
+            }
+            report("ingest_failed", &error, &[("deliveries", items.len().into())]);
+            let usable = !matches!(error.class, Class::Session | Class::Lost);
+            answer_all(items, if error.class == Class::Lost { Problem::Uncertain } else { Problem::Failed });
+            if !usable {
+                // The rest was not sent.
+                work.into_iter().for_each(|items| answer_all(items, Problem::Away));
+                return Usable::No;
+            }
+        }
+        Usable::Yes
+    }
+}
+
+/// Whether a session can be used again.
+enum Usable {
+    Yes,
+    No,
+}
+
+fn answer_all(items: Vec<Item>, problem: Problem) {
+    for item in items {
+        item.answer(Err(problem));
+    }
+}
+
+fn report(event: &str, error: &StoreError, more: &[log::Field<'_>]) {
+    let sqlstate = error.sqlstate.as_deref().map_or(Value::Null, Value::from);
+    let mut fields = vec![("sqlstate", sqlstate), ("message", error.message.as_str().into())];
+    fields.extend_from_slice(more);
+    log::error(event, &fields);
+}
+
+/// Pause before the attempt after `failures` failed ones: between half and all of a time that doubles, so that many
+/// workers do not come back in step.
+fn backoff(failures: u32, random: u64) -> Duration {
+    let full = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACKOFF_MAX);
+    full / 2 + full.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64) / 2
+}
+
+/// Answers those whose turn does not come in time, and everybody while the database is away. Never ends.
+pub async fn watch_the_queue(queue: Arc<Queue>, availability: Arc<Availability>, longest: Duration) {
+    let mut ticks = interval(EXPIRE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if availability.is_away() {
+            queue.fail_all(Problem::Away);
+        } else if let Some(before) = Instant::now().checked_sub(longest) {
+            queue.expire(before);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_differ() {
+        assert_eq!(backoff(1, 0), Duration::from_millis(50));
+        assert!(backoff(1, u64::MAX) <= Duration::from_millis(100));
+        assert_eq!(backoff(3, 0), Duration::from_millis(200));
+        for failures in [8, 20, u32::MAX] {
+            assert_eq!(backoff(failures, 0), Duration::from_secs(5));
+            assert!(backoff(failures, u64::MAX) <= Duration::from_secs(10));
+        }
+    }
+}

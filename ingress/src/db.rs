@@ -1,0 +1,205 @@
+//! The real [`Store`]: PostgreSQL. The only module that knows SQL.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Client, Statement};
+
+use crate::config::Config;
+use crate::respond::{Class, classify};
+use crate::settings::{PGSSLROOTCERT, UsageError};
+use crate::store::{Delivery, Row, Session, Store, StoreError, Versions};
+use crate::tls::Tls;
+
+/// The casts matter: an overload with a text body exists, and untyped parameters would choose it.
+const INGEST: &str = "SELECT log_id, outcome, http_status, message \
+     FROM boxoffice.ingest_webhooks($1::text[], $2::text[]::jsonb[], $3::bytea[])";
+const PING: &str = "SELECT library_version::text, sql_version::text FROM boxoffice.version()";
+
+/// Shown in `pg_stat_activity`.
+const APPLICATION: &str = "boxoffice-ingress";
+/// A peer that vanished without a word is noticed after about a minute, not after two hours.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Asking the server to give up a call is best effort.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+/// A message for the log is cut here, in characters.
+const MESSAGE_MAX: usize = 200;
+
+/// A PostgreSQL database with the extension.
+#[derive(Clone)]
+pub struct Postgres {
+    config: tokio_postgres::Config,
+    tls: Tls,
+    setup: String,
+    connect_timeout: Duration,
+}
+
+impl Postgres {
+    /// Prepares; connects to nothing. Fails when the certificates cannot be read.
+    pub fn new(config: &Config) -> Result<Postgres, UsageError> {
+        let mut database = config.database.clone();
+        if database.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) && database.get_hostaddrs().is_empty()
+        {
+            // There is no TLS on Unix sockets; libpq ignores sslmode there too.
+            database.ssl_mode(SslMode::Disable);
+        }
+        if database.get_application_name().is_none() {
+            database.application_name(APPLICATION);
+        }
+        if database.get_connect_timeout().is_none() {
+            database.connect_timeout(config.connect_timeout);
+        }
+        database.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
+        let tls = Tls::new(database.get_ssl_mode(), config.root_cert.as_deref())
+            .map_err(|why| UsageError(format!("{} ({}): {why}", PGSSLROOTCERT.name, PGSSLROOTCERT.flag)))?;
+        let setup = format!(
+            "SET statement_timeout = {}; SET client_min_messages = error",
+            config.batch_timeout.as_millis().max(1)
+        );
+        Ok(Postgres { config: database, tls, setup, connect_timeout: config.connect_timeout })
+    }
+
+    async fn open(&self) -> Result<PgSession, tokio_postgres::Error> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        let (gone, closed) = watch::channel(());
+        tokio::spawn(async move {
+            // The error also reaches whoever has a call in flight; what is left is that the connection is gone.
+            let _ = connection.await;
+            drop(gone);
+        });
+        client.batch_execute(&self.setup).await?;
+        let ingest = client.prepare(INGEST).await?;
+        Ok(PgSession { client, ingest, closed, tls: self.tls.clone(), busy: false })
+    }
+}
+
+impl Store for Postgres {
+    type Session = PgSession;
+
+    fn connect(&self) -> impl Future<Output = Result<PgSession, StoreError>> + Send {
+        async {
+            match timeout(self.connect_timeout, self.open()).await {
+                Ok(result) => result.map_err(|error| failure(&error)),
+                Err(_) => Err(lost("connecting took too long")),
+            }
+        }
+    }
+}
+
+/// A connection with its prepared statement.
+pub struct PgSession {
+    client: Client,
+    ingest: Statement,
+    /// Fails when the connection's task has ended.
+    closed: watch::Receiver<()>,
+    tls: Tls,
+    /// A call is on the wire.
+    busy: bool,
+}
+
+impl Session for PgSession {
+    fn ingest(&mut self, deliveries: &[&Delivery]) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send {
+        let platforms: Vec<&str> = deliveries.iter().map(|delivery| delivery.platform.as_str()).collect();
+        let headers: Vec<&str> = deliveries.iter().map(|delivery| delivery.headers.as_str()).collect();
+        let bodies: Vec<&[u8]> = deliveries.iter().map(|delivery| delivery.body.as_slice()).collect();
+        async move {
+            self.busy = true;
+            // Returns after ReadyForQuery, which the server sends after the commit and not before.
+            let result = self.client.query(&self.ingest, &[&platforms, &headers, &bodies]).await;
+            self.busy = false;
+            let rows = result.map_err(|error| failure(&error))?;
+            rows.iter().map(|row| decode(row).map_err(|error| failure(&error))).collect()
+        }
+    }
+
+    async fn ping(&mut self) -> Result<Versions, StoreError> {
+        let read = async {
+            let row = self.client.query_one(PING, &[]).await?;
+            Ok(Versions { library: row.try_get(0)?, sql: row.try_get(1)? })
+        };
+        read.await.map_err(|error: tokio_postgres::Error| failure(&error))
+    }
+
+    async fn closed(&mut self) {
+        // Nothing is ever sent: an end of the wait is the end of the connection.
+        let _ = self.closed.changed().await;
+    }
+}
+
+impl Drop for PgSession {
+    fn drop(&mut self) {
+        // A call that nobody waits for any more would go on holding its locks.
+        if let (true, Ok(runtime)) = (self.busy, tokio::runtime::Handle::try_current()) {
+            let (token, tls) = (self.client.cancel_token(), self.tls.clone());
+            runtime.spawn(async move { timeout(CANCEL_TIMEOUT, token.cancel_query(tls)).await });
+        }
+    }
+}
+
+fn decode(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
+    Ok(Row {
+        log_id: row.try_get(0)?,
+        outcome: row.try_get::<_, Option<String>>(1)?.unwrap_or_default(),
+        // 0 is no status, and is answered as 503
+        http_status: row.try_get::<_, Option<i32>>(2)?.unwrap_or_default(),
+        message: row.try_get(3)?,
+    })
+}
+
+fn lost(message: &str) -> StoreError {
+    StoreError { class: Class::Lost, sqlstate: None, message: message.to_owned() }
+}
+
+fn failure(error: &tokio_postgres::Error) -> StoreError {
+    if let Some(db) = error.as_db_error() {
+        let sqlstate = db.code().code();
+        return StoreError {
+            class: classify(sqlstate),
+            sqlstate: Some(sqlstate.to_owned()),
+            message: without_data(sqlstate, db.message()),
+        };
+    }
+    // Not from the server: the connection, the handshake, or rows of another shape than the contract says.
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    lost(&message.chars().take(MESSAGE_MAX).collect::<String>())
+}
+
+/// The primary message as it may be logged. Where a message quotes data (`invalid input syntax for type integer: "Jane
+/// Doe"`) everything between the first and the last quotation mark is left out; where it quotes names of objects they
+/// are what the operator needs.
+fn without_data(sqlstate: &str, message: &str) -> String {
+    let names_only = matches!(sqlstate.get(..2), Some("08" | "23" | "28" | "3D" | "3F" | "42" | "53" | "55" | "57"));
+    let text = match message.split_once('"') {
+        Some((before, rest)) if !names_only => {
+            let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
+            format!("{before}\"...\"{after}")
+        }
+        _ => message.to_owned(),
+    };
+    text.chars().take(MESSAGE_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_not_logged() {
+        let message = "invalid input syntax for type integer: \"Jane \"X\" Doe\"";
+        assert_eq!(without_data("22P02", message), "invalid input syntax for type integer: \"...\"");
+        assert_eq!(without_data("XX000", "unterminated \"Jane"), "unterminated \"...\"");
+        let names = "permission denied for function \"x\"";
+        assert_eq!(without_data("42501", names), names);
+        assert_eq!(without_data("22000", &"x".repeat(1000)).len(), MESSAGE_MAX);
+    }
+}

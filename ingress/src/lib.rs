@@ -1,0 +1,50 @@
+//! The inbound pump of boxoffice: takes webhooks over HTTP and hands them to the database, which decides.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /webhooks/{platform}[/{path-token}]` | what `boxoffice.ingest_webhooks` says, after its commit |
+//! | `POST /functions/v1/{platform}-webhook[/{path-token}]` | the same |
+//! | `GET /live` | 200 while the process works |
+//! | `GET /ready` | 200 when the database, asked now, is there; otherwise 503 |
+//! | `GET /metrics` | numbers for Prometheus |
+//! | `OPTIONS` on any of them | 204 with `Allow`; other methods 405, other paths 404 |
+//!
+//! What holds:
+//! - A delivery is acknowledged only after the commit of the transaction that keeps it. When nobody knows whether it was
+//!   committed, the answer is 503, and the database recognises the second copy.
+//! - A delivery whose sender has gone away in the meantime is carried all the same.
+//! - A delivery that the database cannot take does not hurt those that travel with it.
+//! - Everything is bounded: sizes, counts, times, memory. Never 410, never a redirect, never the text of a database error.
+//! - No header value, body, path token or personal data is ever logged.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod app;
+pub mod availability;
+pub mod batch;
+pub mod config;
+pub mod conn;
+pub mod db;
+pub mod headers;
+pub mod health;
+pub mod log;
+pub mod metrics;
+pub mod queue;
+pub mod respond;
+pub mod route;
+pub mod serve;
+pub mod settings;
+pub mod store;
+pub mod tls;
+pub mod webhook;
+
+pub use config::Config;
+pub use serve::{Unfinished, run};
+pub use store::Store;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks. What these locks guard is consistent between any two statements, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

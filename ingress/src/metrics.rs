@@ -1,0 +1,211 @@
+//! Numbers for Prometheus. No caller can make them grow: a platform's name becomes a label only after the database has
+//! accepted it as one, and the number of series is bounded all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::lock;
+
+/// Label of a platform that the database has not confirmed, and of everything beyond the bounds.
+const OTHER: &str = "other";
+/// More platforms than anybody has.
+const PLATFORMS_MAX: usize = 64;
+/// More combinations of platform, status and outcome than a healthy installation makes.
+const SERIES_MAX: usize = 2048;
+
+const BATCH_BOUNDS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+const SECONDS_BOUNDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    requests: Mutex<Requests>,
+    batch_size: Mutex<Histogram>,
+    commit_seconds: Mutex<Histogram>,
+}
+
+#[derive(Debug, Default)]
+struct Requests {
+    platforms: BTreeSet<String>,
+    /// platform, status, outcome
+    counts: BTreeMap<(String, u16, String), u64>,
+}
+
+/// What is measured at the moment of asking.
+#[derive(Debug, Clone, Copy)]
+pub struct Gauges {
+    /// Deliveries that wait.
+    pub queue_depth: usize,
+    /// Bytes of bodies in memory.
+    pub buffered_bytes: usize,
+    /// Database connections that can carry deliveries.
+    pub db_connected: usize,
+    /// Open HTTP connections.
+    pub http_connections: usize,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics {
+            requests: Mutex::default(),
+            batch_size: Mutex::new(Histogram::new(BATCH_BOUNDS)),
+            commit_seconds: Mutex::new(Histogram::new(SECONDS_BOUNDS)),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer. `known` says that the database itself has treated `platform` as a platform.
+    pub fn request(&self, platform: Option<&str>, known: bool, status: u16, outcome: &str) {
+        let mut requests = lock(&self.requests);
+        if let (Some(platform), true) = (platform, known)
+            && requests.platforms.len() < PLATFORMS_MAX
+            && !requests.platforms.contains(platform)
+        {
+            requests.platforms.insert(platform.to_owned());
+        }
+        let platform = platform.filter(|platform| requests.platforms.contains(*platform)).unwrap_or(OTHER);
+        // The database's own word; anything that is no word would break the format.
+        let word = !outcome.is_empty() && outcome.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let outcome = if word { outcome } else { OTHER };
+        let mut key = (platform.to_owned(), status, outcome.to_owned());
+        if requests.counts.len() >= SERIES_MAX && !requests.counts.contains_key(&key) {
+            key = (OTHER.to_owned(), status, OTHER.to_owned());
+        }
+        *requests.counts.entry(key).or_default() += 1;
+    }
+
+    /// Counts a transaction: how many deliveries, and how long from the call to the commit.
+    pub fn commit(&self, deliveries: usize, took: Duration) {
+        lock(&self.batch_size).observe(deliveries as f64);
+        lock(&self.commit_seconds).observe(took.as_secs_f64());
+    }
+
+    /// The page.
+    pub fn render(&self, gauges: Gauges) -> String {
+        let mut page = String::new();
+        header(&mut page, "boxoffice_ingress_requests_total", "counter", "Answered requests.");
+        for ((platform, status, outcome), count) in &lock(&self.requests).counts {
+            let labels = format!("platform=\"{platform}\",status=\"{status}\",outcome=\"{outcome}\"");
+            let _ = writeln!(page, "boxoffice_ingress_requests_total{{{labels}}} {count}");
+        }
+        lock(&self.batch_size).render(&mut page, "boxoffice_ingress_batch_size", "Deliveries in a transaction.");
+        let help = "Time from the call to its commit.";
+        lock(&self.commit_seconds).render(&mut page, "boxoffice_ingress_commit_seconds", help);
+        for (name, help, value) in [
+            ("queue_depth", "Deliveries that wait for their turn.", Some(gauges.queue_depth)),
+            ("buffered_bytes", "Bytes of bodies in memory.", Some(gauges.buffered_bytes)),
+            ("db_connected", "Database connections that can carry deliveries.", Some(gauges.db_connected)),
+            ("http_connections", "Open HTTP connections.", Some(gauges.http_connections)),
+            ("resident_memory_bytes", "Memory of the process.", resident_memory()),
+        ] {
+            let Some(value) = value else { continue };
+            let name = format!("boxoffice_ingress_{name}");
+            header(&mut page, &name, "gauge", help);
+            let _ = writeln!(page, "{name} {value}");
+        }
+        page
+    }
+}
+
+fn header(page: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// Bytes; from `status`, not `statm`, since pages are not 4 kB everywhere. `None` where there is no such file.
+fn resident_memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()? * 1024)
+}
+
+#[derive(Debug)]
+struct Histogram {
+    bounds: &'static [f64],
+    /// One for each bound, and one for what is above all of them.
+    counts: Vec<u64>,
+    sum: f64,
+}
+
+impl Histogram {
+    fn new(bounds: &'static [f64]) -> Histogram {
+        Histogram { bounds, counts: vec![0; bounds.len() + 1], sum: 0.0 }
+    }
+
+    fn observe(&mut self, value: f64) {
+        let place = self.bounds.partition_point(|bound| *bound < value);
+        if let Some(count) = self.counts.get_mut(place) {
+            *count += 1;
+        }
+        self.sum += value;
+    }
+
+    fn render(&self, page: &mut String, name: &str, help: &str) {
+        header(page, name, "histogram", help);
+        let mut total = 0;
+        let bounds = self.bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        for (bound, count) in bounds.zip(&self.counts) {
+            total += count;
+            let _ = writeln!(page, "{name}_bucket{{le=\"{bound}\"}} {total}");
+        }
+        let _ = writeln!(page, "{name}_sum {}\n{name}_count {total}", self.sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Gauges = Gauges { queue_depth: 0, buffered_bytes: 0, db_connected: 0, http_connections: 0 };
+
+    #[test]
+    fn strangers_make_no_labels() {
+        let metrics = Metrics::default();
+        for number in 0..10_000 {
+            metrics.request(Some(&format!("guess{number}")), false, 404, "unknown_platform");
+        }
+        metrics.request(Some("humanitix"), false, 503, "database_away");
+        metrics.request(Some("humanitix"), true, 200, "processed");
+        metrics.request(Some("humanitix"), false, 413, "too_large");
+        metrics.request(Some("humanitix"), true, 200, "bad\"}\n");
+        let page = metrics.render(NONE);
+        assert!(page.contains("{platform=\"other\",status=\"404\",outcome=\"unknown_platform\"} 10000\n"), "{page}");
+        assert!(page.contains("{platform=\"other\",status=\"503\",outcome=\"database_away\"} 1\n"));
+        assert!(page.contains("{platform=\"humanitix\",status=\"413\",outcome=\"too_large\"} 1\n"));
+        assert!(page.contains("{platform=\"humanitix\",status=\"200\",outcome=\"other\"} 1\n"));
+        assert!(!page.contains("guess"));
+    }
+
+    #[test]
+    fn series_are_bounded() {
+        let metrics = Metrics::default();
+        for number in 0..5000 {
+            metrics.request(Some(&format!("p{number}")), true, 200, &format!("outcome{number}"));
+        }
+        assert!(metrics.render(NONE).lines().count() < SERIES_MAX + 100);
+    }
+
+    #[test]
+    fn histograms_are_cumulative() {
+        let metrics = Metrics::default();
+        metrics.commit(1, Duration::from_millis(1));
+        metrics.commit(3, Duration::from_millis(3));
+        metrics.commit(9999, Duration::from_secs(99));
+        let page = metrics.render(NONE);
+        for line in [
+            "batch_size_bucket{le=\"1\"} 1",
+            "batch_size_bucket{le=\"2\"} 1",
+            "batch_size_bucket{le=\"4\"} 2",
+            "batch_size_bucket{le=\"512\"} 2",
+            "batch_size_bucket{le=\"+Inf\"} 3",
+            "batch_size_count 3",
+            "batch_size_sum 10003",
+            "commit_seconds_bucket{le=\"0.001\"} 1",
+            "commit_seconds_bucket{le=\"+Inf\"} 3",
+        ] {
+            assert!(page.contains(&format!("boxoffice_ingress_{line}\n")), "{line}\n{page}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The life of the worker: accept, serve, stop. `run` takes a bound listener and a future that says when to stop, so that
+//! tests need neither a port nor a signal.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::app::App;
+use crate::availability::Availability;
+use crate::batch::{Pump, watch_the_queue};
+use crate::config::Config;
+use crate::health::Probe;
+use crate::queue::{Budget, Queue};
+use crate::store::Store;
+use crate::{conn, log};
+
+/// Pause after a failed `accept`: out of file descriptors, which only time can cure.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Not everything was finished when the time was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Connections with a request in flight.
+    pub connections: usize,
+    /// Deliveries that were still waiting.
+    pub queued: usize,
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} connections and {} deliveries were not finished in time", self.connections, self.queued)
+    }
+}
+
+impl std::error::Error for Unfinished {}
+
+/// Serves `listener` until `shutdown` resolves; then finishes what is in flight, within the drain timeout.
+pub async fn run<S: Store>(
+    listener: TcpListener,
+    config: Config,
+    store: S,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Unfinished> {
+    let (config, store) = (Arc::new(config), Arc::new(store));
+    let app = Arc::new(App {
+        queue: Arc::new(Queue::new(config.queue_max)),
+        availability: Arc::new(Availability::new(config.away_wait)),
+        metrics: Arc::default(),
+        budget: Budget::new(config.queue_bytes),
+        slots: Arc::new(Semaphore::new(config.max_connections)),
+        probe: Probe::new(Arc::clone(&store)),
+        stopping: AtomicBool::new(false),
+        requests: AtomicU64::new(0),
+        config: Arc::clone(&config),
+    });
+    let pump = Arc::new(Pump {
+        store,
+        queue: Arc::clone(&app.queue),
+        availability: Arc::clone(&app.availability),
+        metrics: Arc::clone(&app.metrics),
+        config: Arc::clone(&config),
+    });
+    let mut pumps = JoinSet::new();
+    for _ in 0..config.db_connections {
+        pumps.spawn(Arc::clone(&pump).run());
+    }
+    let mut helpers = JoinSet::new();
+    helpers.spawn(watch_the_queue(Arc::clone(&app.queue), Arc::clone(&app.availability), config.queue_wait));
+
+    let (stop, stopped) = watch::channel(false);
+    tokio::select! {
+        () = accept(listener, &app, stopped) => {}
+        () = shutdown => {}
+        // A pump ends only when told to. If one breaks down, its batch is answered 503 and another takes its place.
+        () = async {
+            while pumps.join_next().await.is_some() {
+                log::error("pump_broke_down", &[]);
+                pumps.spawn(Arc::clone(&pump).run());
+            }
+        } => {}
+    }
+    // The listener is closed: new connections are refused from here on.
+    app.stopping.store(true, Ordering::Relaxed);
+    log::info("stopping", &[("connections", open(&app).into()), ("queued", app.queue.len().into())]);
+    let _ = stop.send(true);
+    let drained = timeout(config.drain_timeout, async {
+        let everyone = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
+        let _ = app.slots.acquire_many(everyone).await;
+        // Only deliveries of clients that are gone are left; they are carried too.
+        app.queue.close();
+        while pumps.join_next().await.is_some() {}
+    })
+    .await;
+    drained.map_err(|_| Unfinished { connections: open(&app), queued: app.queue.len() })
+}
+
+fn open<S: Store>(app: &App<S>) -> usize {
+    app.config.max_connections.saturating_sub(app.slots.available_permits())
+}
+
+/// Accepts for ever. At the limit it stops accepting: the kernel's queue is the fairest waiting room, and an answer would
+/// cost what the limit is there to save.
+async fn accept<S: Store>(listener: TcpListener, app: &Arc<App<S>>, stopped: watch::Receiver<bool>) {
+    loop {
+        // Never closed, so this never fails.
+        let Ok(place) = Arc::clone(&app.slots).acquire_owned().await else { return };
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                log::warn("accept_failed", &[("message", error.to_string().into())]);
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Answers are small and must not wait for more to send.
+        let _ = stream.set_nodelay(true);
+        let (app, stopped) = (Arc::clone(app), stopped.clone());
+        tokio::spawn(async move {
+            conn::serve(app, stream, peer.ip(), stopped).await;
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,195 @@
+//! Every setting of the worker, in one table: the environment variable, the flag, the default, the unit and the
+//! meaning. `--help` and `--check` are printed from it, so they are complete by construction.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Environment variable.
+    pub name: &'static str,
+    /// Flag that wins over the variable.
+    pub flag: &'static str,
+    /// What holds when neither is given; empty: nothing.
+    pub default: &'static str,
+    /// Unit of the value, or its form.
+    pub unit: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($id:ident, $name:literal, $flag:literal, $default:literal, $unit:literal, $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $id: Setting =
+            Setting { name: $name, flag: $flag, default: $default, unit: $unit, meaning: $meaning };)*
+        /// All settings, in the order of `--help`.
+        pub const ALL: &[&Setting] = &[$(&$id),*];
+    };
+}
+
+settings! {
+    INGRESS_DATABASE_URL, "INGRESS_DATABASE_URL", "--database-url", "", "URL", "Where the database is: postgres://user:password@host/db, or host=/socket/dir for a Unix socket. sslmode=disable, prefer (default: encrypted when the server can, certificate not checked), require or verify-full (both: encrypted, certificate and name checked). Prefer the variable: flags are seen by every user of the machine.";
+    DATABASE_URL, "DATABASE_URL", "", "", "URL", "Used when INGRESS_DATABASE_URL is not set.";
+    PGSSLROOTCERT, "PGSSLROOTCERT", "--ssl-root-cert", "", "path", "PEM file of the certificates that the database's certificate is checked against, instead of the system's. With it sslmode=prefer checks too.";
+    LISTEN, "BOXOFFICE_LISTEN", "--listen", "127.0.0.1:8080", "host:port", "Where to listen; port 0 takes a free one, which the log names.";
+    DB_CONNECTIONS, "BOXOFFICE_DB_CONNECTIONS", "--db-connections", "2", "1..64", "Database connections that carry deliveries; one more is opened when /ready is asked.";
+    BATCH_MAX, "BOXOFFICE_BATCH_MAX", "--batch-max", "256", "deliveries", "Most deliveries in one transaction.";
+    BATCH_BYTES, "BOXOFFICE_BATCH_BYTES", "--batch-bytes", "8388608", "bytes", "Most bytes in one transaction; a single delivery may be longer.";
+    BATCH_SECONDS, "BOXOFFICE_BATCH_SECONDS", "--batch-seconds", "15", "seconds", "A call to the database that takes longer is cancelled: 503.";
+    QUEUE_MAX, "BOXOFFICE_QUEUE_MAX", "--queue-max", "4096", "deliveries", "More that wait for their turn are refused: 503.";
+    QUEUE_BYTES, "BOXOFFICE_QUEUE_BYTES", "--queue-bytes", "67108864", "bytes", "Most bytes of bodies in memory, from the first byte read to the answer; more are refused: 503.";
+    QUEUE_SECONDS, "BOXOFFICE_QUEUE_SECONDS", "--queue-seconds", "10", "seconds", "A delivery that has waited longer for its turn is refused: 503.";
+    AWAY_SECONDS, "BOXOFFICE_AWAY_SECONDS", "--away-seconds", "2", "seconds", "How long deliveries wait for a database that is away; after that 503 at once until it is back.";
+    CONNECT_SECONDS, "BOXOFFICE_CONNECT_SECONDS", "--connect-seconds", "5", "seconds", "Longest attempt to connect to the database.";
+    MAX_BODY_BYTES, "BOXOFFICE_MAX_BODY_BYTES", "--max-body-bytes", "1048576", "bytes", "A longer body is refused: 413.";
+    MAX_HEADER_BYTES, "BOXOFFICE_MAX_HEADER_BYTES", "--max-header-bytes", "16384", "bytes", "Request line and headers that are longer are refused: 431. More than 100 headers are refused too.";
+    MAX_CONNECTIONS, "BOXOFFICE_MAX_CONNECTIONS", "--max-connections", "1024", "connections", "HTTP connections at a time; further ones wait in the kernel's queue until one ends.";
+    HEADER_SECONDS, "BOXOFFICE_HEADER_SECONDS", "--header-seconds", "10", "seconds", "A request whose headers take longer loses its connection.";
+    BODY_SECONDS, "BOXOFFICE_BODY_SECONDS", "--body-seconds", "15", "seconds", "A body that takes longer is refused: 408.";
+    IDLE_SECONDS, "BOXOFFICE_IDLE_SECONDS", "--idle-seconds", "75", "seconds", "A connection without a request is closed after this; keep it longer than the proxy's own limit.";
+    DRAIN_SECONDS, "BOXOFFICE_DRAIN_SECONDS", "--drain-seconds", "20", "seconds", "After SIGTERM or SIGINT: time for requests in flight to be committed and answered.";
+    TRUST_FORWARDED, "BOXOFFICE_TRUST_FORWARDED", "--trust-forwarded", "false", "true|false", "Take the sender's address from the last entry of x-forwarded-for. Only behind a proxy that writes it.";
+    DEBUG_WEBHOOKS, "DEBUG_WEBHOOKS", "--debug-webhooks", "false", "true|false", "One more log line for each request: id, method, path without token, sizes, outcome, times. Never bodies, header values or personal data.";
+}
+
+/// Where values come from; a trait so that tests need no environment.
+pub trait Strings {
+    /// The value of a variable; `None` when it is not set. Fails when it is not text.
+    fn get(&self, name: &str) -> Result<Option<String>, UsageError>;
+}
+
+/// The process's environment.
+#[derive(Debug)]
+pub struct Environment;
+
+impl Strings for Environment {
+    fn get(&self, name: &str) -> Result<Option<String>, UsageError> {
+        match std::env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => Err(UsageError(format!("{name}: is not valid UTF-8"))),
+        }
+    }
+}
+
+/// Flags over another source.
+#[derive(Debug)]
+pub struct Layered<S> {
+    /// Values of flags, by the variable's name.
+    pub flags: BTreeMap<&'static str, String>,
+    /// Asked for what no flag gives.
+    pub under: S,
+}
+
+impl<S: Strings> Strings for Layered<S> {
+    fn get(&self, name: &str) -> Result<Option<String>, UsageError> {
+        match self.flags.get(name) {
+            Some(value) => Ok(Some(value.clone())),
+            None => self.under.get(name),
+        }
+    }
+}
+
+/// A flag or value that is not acceptable; the message names it. Ends the process with code 64 (`EX_USAGE`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageError(pub String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Print the help.
+    Help,
+    /// Print the version.
+    Version,
+    /// Print the configuration and stop.
+    Check(BTreeMap<&'static str, String>),
+    /// Work.
+    Run(BTreeMap<&'static str, String>),
+}
+
+/// Reads the arguments (without the program's name). `--flag value` and `--flag=value` are the same.
+pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let mut flags = BTreeMap::new();
+    let mut check = false;
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        // Only the name of an unknown flag is repeated: a value may be a secret.
+        let arg = arg.into_string().map_err(|_| UsageError("an argument is not valid UTF-8".to_owned()))?;
+        let (name, value) = match arg.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (arg.as_str(), None),
+        };
+        match (name, &value) {
+            ("--help" | "-h", None) => return Ok(Command::Help),
+            ("--version" | "-V", None) => return Ok(Command::Version),
+            ("--check", None) => {
+                check = true;
+                continue;
+            }
+            _ => {}
+        }
+        let Some(setting) = ALL.iter().find(|setting| !setting.flag.is_empty() && setting.flag == name) else {
+            let shown = if name.starts_with('-') { name } else { "argument" };
+            return Err(UsageError(format!("unknown {shown}, see --help")));
+        };
+        let value = match value {
+            Some(value) => value,
+            None => args
+                .next()
+                .and_then(|value| value.into_string().ok())
+                .ok_or_else(|| UsageError(format!("{name}: needs a value ({})", setting.unit)))?,
+        };
+        if flags.insert(setting.name, value).is_some() {
+            return Err(UsageError(format!("{name}: given twice")));
+        }
+    }
+    Ok(if check { Command::Check(flags) } else { Command::Run(flags) })
+}
+
+/// The text of `--help`.
+pub fn help() -> String {
+    let mut text = String::from(
+        "boxoffice-ingress: takes webhooks over HTTP and hands them to the database, which decides.\n\n\
+         Usage: boxoffice-ingress [--check] [FLAG VALUE]...\n\n\
+         \x20 --check        print the configuration, without secrets, and stop\n\
+         \x20 --version, -V  print the version and stop\n\
+         \x20 --help, -h     print this and stop\n\n\
+         Settings: a flag wins over its variable; an empty value is an error.\n\n",
+    );
+    for setting in ALL {
+        let flag = if setting.flag.is_empty() { String::new() } else { format!("  {}", setting.flag) };
+        let default = if setting.default.is_empty() { "none" } else { setting.default };
+        text.push_str(&format!("  {}{flag}  [{}]  default: {default}\n", setting.name, setting.unit));
+        let mut column = 0;
+        for word in setting.meaning.split(' ') {
+            if column + word.len() > 100 {
+                column = 0;
+            }
+            text.push_str(match column {
+                0 if text.ends_with('\n') => "      ",
+                0 => "\n      ",
+                _ => " ",
+            });
+            text.push_str(word);
+            column += word.len() + 1;
+        }
+        text.push_str("\n\n");
+    }
+    text.push_str(
+        "Webhook secrets (HUMANITIX_WEBHOOK_SECRET, EVENTBRITE_WEBHOOK_SECRET) live in the database, where signatures are\n\
+         checked: set them with boxoffice.set_webhook_secret(). This process neither needs nor reads them.\n\n\
+         Paths: POST /webhooks/PLATFORM[/TOKEN], POST /functions/v1/PLATFORM-webhook[/TOKEN]; GET /live, /ready, /metrics.\n\n\
+         Exit codes: 0 stopped cleanly, 1 could not listen or not everything was finished in time, 64 wrong usage.\n",
+    );
+    text
+}

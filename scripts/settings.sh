@@ -1,0 +1,101 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# .boxoffice/env: what it holds, how it is made, who gets what of it. Sourced after cluster.sh and worker.sh.
+#
+# A value comes from the environment, else from the file, else it is generated. Lines that people add are kept.
+
+# taken over from the environment and the file when they are set there; handed to the worker
+optional_settings=(EVENTBRITE_WEBHOOK_SECRET HUMANITIX_API_KEY EVENTBRITE_OAUTH_TOKEN DEBUG_WEBHOOKS)
+made_settings=(DATABASE_URL INGRESS_DATABASE_URL BOXOFFICE_URL HUMANITIX_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN)
+
+# choose NAME DEFAULT: sets and exports the variable
+choose() {
+    local value=${!1:-}
+    [ -n "$value" ] || value=$(setting "$1")
+    [ -n "$value" ] || value=$2
+    case $value in *$'\n'*) die "$1 has a line break in it" ;; esac
+    export "$1=$value"
+}
+
+password_of() { setting "$1" | sed -nE 's#^postgres(ql)?://[^:]+:([^@]+)@.*#\2#p'; }
+
+# settings_make: all settings as variables, and the file
+settings_make() {
+    local name line host port
+    choose HUMANITIX_WEBHOOK_SECRET "$(random_hex 24)"
+    choose EVENTBRITE_PATH_TOKEN "$(random_hex 24)"
+    for name in "${optional_settings[@]}"; do choose "$name" ''; done
+
+    owner_password=$(password_of DATABASE_URL)
+    owner_password=${owner_password:-$(random_hex 16)}
+    ingress_password=$(password_of INGRESS_DATABASE_URL)
+    ingress_password=${ingress_password:-$(random_hex 16)}
+    host=127.0.0.1:$(server_port)
+    DATABASE_URL=postgresql://$owner:$owner_password@$host/$db
+    INGRESS_DATABASE_URL=postgresql://boxoffice_ingress:$ingress_password@$host/$db
+
+    if [ -n "$(worker_pid)" ] && [ -z "${BOXOFFICE_PORT:-}" ]; then
+        port=$(worker_port)
+    else
+        port=${BOXOFFICE_PORT:-$(free_port "$(worker_port)" 8080)}
+    fi
+    BOXOFFICE_URL=http://127.0.0.1:$port
+    echo "$port" >"$var/worker.port"
+    if [ "$port" != 8080 ] && [ -z "${BOXOFFICE_PORT:-}" ]; then note "port 8080 is taken: the worker uses $port"; fi
+
+    (
+        umask 077
+        {
+            for name in "${made_settings[@]}"; do printf '%s=%s\n' "$name" "${!name}"; done
+            for name in "${optional_settings[@]}"; do
+                if [ -n "${!name}" ]; then printf '%s=%s\n' "$name" "${!name}"; fi
+            done
+            if [ -f "$env_file" ]; then
+                while IFS= read -r line; do
+                    case " ${made_settings[*]} ${optional_settings[*]} " in
+                    *" ${line%%=*} "*) ;;
+                    *) printf '%s\n' "$line" ;;
+                    esac
+                done <"$env_file"
+            fi
+        } >"$env_file.new"
+    )
+    mv -f "$env_file.new" "$env_file"
+}
+
+# settings_apply: roles, search_path and secrets in the database; values travel in the environment, not in arguments
+settings_apply() {
+    OWNER_PASSWORD=$owner_password INGRESS_PASSWORD=$ingress_password \
+        sql -At -o /dev/null -d "$db" -f - <"$root/scripts/setup.sql"
+}
+
+# What the worker gets: its own, and every BOXOFFICE_… setting that the caller has; not the secrets that the database keeps.
+settings_for_worker() {
+    local name
+    settings_sum >"$var/worker.settings"
+    unset HUMANITIX_WEBHOOK_SECRET EVENTBRITE_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN DATABASE_URL
+    export INGRESS_DATABASE_URL BOXOFFICE_LISTEN=${BOXOFFICE_URL#http://}
+    for name in "${optional_settings[@]}"; do
+        if [ -z "${!name:-}" ]; then unset "$name"; fi
+    done
+}
+
+settings_sum() {
+    local name
+    for name in INGRESS_DATABASE_URL BOXOFFICE_URL "${optional_settings[@]}" $(compgen -e BOXOFFICE_); do
+        printf '%s=%s\n' "$name" "${!name}"
+    done | sha256sum
+}
+
+settings_are_the_workers() { [ "$(settings_sum)" = "$(cat "$var/worker.settings" 2>/dev/null)" ]; }
+
+# sample_make: a body to send, and the curl line that sends it, signed by the database with the present secret
+sample_make() {
+    local path headers body
+    IFS='|' read -r path headers body < <(sql -At -d "$db" -c "
+        SELECT path, (SELECT string_agg(format('-H ''%s: %s''', key, value), ' ') FROM jsonb_each_text(headers)),
+               translate(encode(convert_to(body, 'UTF8'), 'base64'), E'\n', '')
+        FROM boxoffice.sample_webhook('humanitix', 'order.created')") || true
+    [ -n "$body" ] || die "the database made no sample delivery" "see $server_log"
+    printf '%s' "$body" | base64 -d >"$dot/sample.json"
+    printf 'curl -sS %s%s %s --data-binary @%q\n' "$BOXOFFICE_URL" "$path" "$headers" "$dot/sample.json" >"$var/sample.curl"
+}

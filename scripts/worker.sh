@@ -1,0 +1,52 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# The worker of `make up`: start, stop, wait until it is ready. Sourced after lib.sh; needs $var from state_init.
+
+worker=$var/bin/boxoffice-ingress
+worker_log=$var/log/worker.log
+worker_port() { cat "$var/worker.port" 2>/dev/null || true; }
+
+worker_pid() {
+    local pid
+    pid=$(cat "$var/worker.pid" 2>/dev/null || true)
+    if alive "$pid" "$worker"; then printf '%s' "$pid"; fi
+}
+
+# worker_start: reads its settings from the environment
+worker_start() {
+    touch "$worker_log"
+    own "$worker_log"
+    # It writes its own process id (descriptor 8) and inherits no lock (descriptor 9).
+    # shellcheck disable=SC2016
+    unprivileged setsid sh -c 'echo $$ >&8; exec "$0" 8>&-' "$worker" \
+        </dev/null >>"$worker_log" 2>&1 8>"$var/worker.pid" 9>&- &
+    disown
+}
+
+# worker_wait URL: until it answers that it reaches the database
+worker_wait() {
+    local i
+    for i in $(seq 100); do
+        if curl -fsS -m 2 -o /dev/null "$1/ready" 2>/dev/null; then return 0; fi
+        if [ "$i" -gt 5 ] && [ -z "$(worker_pid)" ]; then break; fi
+        sleep 0.1
+    done
+    tail -n 15 "$worker_log" >&2
+    die "the worker is not ready at $1" "the lines above are the end of $worker_log"
+}
+
+# worker_stop: SIGTERM lets it answer what it has taken; SIGKILL only when that takes too long
+worker_stop() {
+    local pid i
+    pid=$(worker_pid)
+    [ -n "$pid" ] || return 0
+    kill -TERM "$pid"
+    for i in $(seq 250); do
+        if [ -z "$(worker_pid)" ]; then
+            rm -f "$var/worker.pid"
+            return 0
+        fi
+        sleep 0.1
+    done
+    warn "the worker (process $pid) did not stop within 25 s and is killed"
+    kill -KILL "$pid"
+}

@@ -1,0 +1,212 @@
+-- What people read: events, sales, attendees. Sales and attendees are projections of boxoffice.order_states.
+-- Natural keys only, platform_order_id in each of them: the tables distribute by it as they are.
+
+CREATE TABLE boxoffice.ticket_events (
+    event_id text PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()::text,
+    title text,
+    venue text,
+    starts_at timestamptz,
+    ends_at timestamptz,
+    time_zone text,
+    capacity integer CHECK (capacity >= 0),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT ticket_events_ends_after_start CHECK (ends_at >= starts_at)
+);
+
+COMMENT ON TABLE boxoffice.ticket_events IS 'Our own events. An application with an events table of its own uses the same ids.';
+COMMENT ON COLUMN boxoffice.ticket_events.event_id IS 'Id of the event; text, so that any kind of id fits. Default: a random uuid.';
+COMMENT ON COLUMN boxoffice.ticket_events.title IS 'Title.';
+COMMENT ON COLUMN boxoffice.ticket_events.venue IS 'Name of the venue.';
+COMMENT ON COLUMN boxoffice.ticket_events.starts_at IS 'Start.';
+COMMENT ON COLUMN boxoffice.ticket_events.ends_at IS 'End; when unknown, an event counts as over six hours after its start.';
+COMMENT ON COLUMN boxoffice.ticket_events.time_zone IS 'IANA name of the zone in which local times are shown, for example Australia/Sydney.';
+COMMENT ON COLUMN boxoffice.ticket_events.capacity IS 'Places.';
+COMMENT ON COLUMN boxoffice.ticket_events.created_at IS 'When the row was made.';
+COMMENT ON COLUMN boxoffice.ticket_events.updated_at IS 'When the row was last changed by boxoffice.';
+
+CREATE TABLE boxoffice.ticket_platforms (
+    platform text NOT NULL,
+    external_event_id text NOT NULL,
+    event_id text,
+    external_title text,
+    external_venue text,
+    external_starts_at timestamptz,
+    external_ends_at timestamptz,
+    external_time_zone text,
+    external_capacity integer,
+    external_event_url text,
+    external_status text,
+    currency text,
+    source_version timestamptz,
+    platform_data jsonb,
+    platform_config jsonb NOT NULL DEFAULT '{}',
+    last_sync_at timestamptz,
+    sync_cursor text,
+    last_sync_error text,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    linked_at timestamptz,
+    PRIMARY KEY (platform, external_event_id),
+    CONSTRAINT ticket_platforms_external_event_id_filled CHECK (external_event_id <> '')
+);
+CREATE INDEX ticket_platforms_event_id_idx ON boxoffice.ticket_platforms (event_id);
+
+COMMENT ON TABLE boxoffice.ticket_platforms IS 'Events of the platforms and the own event each is linked to. An event first seen on the wire registers itself here, unlinked.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_event_id IS 'The platform''s id of the event.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.event_id IS 'Our event; NULL until link_event(). Sales and attendees carry the same value.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_title IS 'Title on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_venue IS 'Venue on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_starts_at IS 'Start on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_ends_at IS 'End on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_time_zone IS 'IANA time zone on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_capacity IS 'Capacity on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_event_url IS 'Public page of the event.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_status IS 'The platform''s own word for the state of the event.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.currency IS 'ISO 4217 code on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.source_version IS 'Version of the platform''s copy of the event; an older copy never overwrites a newer one. NULL when the event was only mentioned.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.platform_data IS 'The platform''s copy of the event.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.platform_config IS 'Settings of this event for synchronisation. Never a secret.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_at IS 'Start of the last successful synchronisation.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.sync_cursor IS 'Where the next synchronisation goes on.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_error IS 'Why the last synchronisation failed; NULL after a success.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.created_at IS 'When the event was first seen.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.linked_at IS 'When it was linked.';
+
+CREATE TABLE boxoffice.ticket_sales (
+    platform text NOT NULL,
+    platform_order_id text NOT NULL,
+    event_id text,
+    external_event_id text,
+    external_session_id text,
+    customer_name text,
+    customer_email text,
+    customer_phone text,
+    ticket_quantity integer,
+    valid_quantity integer,
+    ticket_type text,
+    currency text,
+    total_amount numeric,
+    fee_amount numeric,
+    tax_amount numeric,
+    discount_amount numeric,
+    refund_amount numeric,
+    net_amount numeric GENERATED ALWAYS AS (GREATEST(total_amount - COALESCE(refund_amount, 0) - COALESCE(fee_amount, 0), 0)) STORED,
+    refund_status text NOT NULL DEFAULT 'none',
+    refund_method text,
+    refund_date timestamptz,
+    purchase_date timestamptz,
+    platform_status text,
+    marketing_opt_in boolean,
+    source_version timestamptz,
+    raw_data jsonb,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (platform, platform_order_id),
+    CONSTRAINT ticket_sales_order_id_filled CHECK (platform_order_id <> ''),
+    CONSTRAINT ticket_sales_refund_status_known CHECK (refund_status IN ('none', 'requested', 'partial', 'refunded', 'cancelled')),
+    CONSTRAINT ticket_sales_currency_is_a_code CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT ticket_sales_amounts_not_negative CHECK (total_amount >= 0 AND fee_amount >= 0 AND tax_amount >= 0 AND discount_amount >= 0 AND refund_amount >= 0),
+    CONSTRAINT ticket_sales_quantities_not_negative CHECK (ticket_quantity >= 0 AND valid_quantity >= 0 AND valid_quantity <= ticket_quantity),
+    CONSTRAINT ticket_sales_cancelled_without_refund CHECK (refund_status <> 'cancelled' OR COALESCE(refund_amount, 0) = 0)
+);
+CREATE INDEX ticket_sales_event_idx ON boxoffice.ticket_sales (event_id, purchase_date);
+
+COMMENT ON TABLE boxoffice.ticket_sales IS 'One row per order of a platform, in its newest known state. Written by boxoffice only.';
+COMMENT ON COLUMN boxoffice.ticket_sales.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.ticket_sales.platform_order_id IS 'The platform''s id of the order.';
+COMMENT ON COLUMN boxoffice.ticket_sales.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice.ticket_sales.external_event_id IS 'The platform''s id of the event.';
+COMMENT ON COLUMN boxoffice.ticket_sales.external_session_id IS 'The platform''s id of the date, where an event has several (Humanitix eventDateId).';
+COMMENT ON COLUMN boxoffice.ticket_sales.customer_name IS 'Buyer.';
+COMMENT ON COLUMN boxoffice.ticket_sales.customer_email IS 'E-mail address of the buyer.';
+COMMENT ON COLUMN boxoffice.ticket_sales.customer_phone IS 'Telephone number of the buyer.';
+COMMENT ON COLUMN boxoffice.ticket_sales.ticket_quantity IS 'Admissions bought, cancelled ones included, donations not; NULL while unknown.';
+COMMENT ON COLUMN boxoffice.ticket_sales.valid_quantity IS 'Admissions that are still valid; NULL while unknown.';
+COMMENT ON COLUMN boxoffice.ticket_sales.ticket_type IS 'Names of the ticket types, separated by comma.';
+COMMENT ON COLUMN boxoffice.ticket_sales.currency IS 'ISO 4217 code of all amounts of the row.';
+COMMENT ON COLUMN boxoffice.ticket_sales.total_amount IS 'What the buyer was charged at purchase: after discounts, with passed-on fees, tax and donations. Never reduced by a refund.';
+COMMENT ON COLUMN boxoffice.ticket_sales.fee_amount IS 'Fees of the platform, passed on to the buyer or absorbed.';
+COMMENT ON COLUMN boxoffice.ticket_sales.tax_amount IS 'Tax as the platform states it; on Humanitix it may be part of the fee.';
+COMMENT ON COLUMN boxoffice.ticket_sales.discount_amount IS 'Discount already taken off total_amount.';
+COMMENT ON COLUMN boxoffice.ticket_sales.refund_amount IS 'Refunded so far.';
+COMMENT ON COLUMN boxoffice.ticket_sales.net_amount IS 'total_amount less refund_amount and fee_amount, not below 0. Tax that has to be remitted is still in it.';
+COMMENT ON COLUMN boxoffice.ticket_sales.refund_status IS 'none, requested, partial, refunded, or cancelled (void without a refund).';
+COMMENT ON COLUMN boxoffice.ticket_sales.refund_method IS 'How refund_amount is known: platform, envelope, attendees, costs, requests, or assumed_full (the platform says refunded, but no amount).';
+COMMENT ON COLUMN boxoffice.ticket_sales.refund_date IS 'When it was refunded, as the platform says; else the version of the first copy that showed it.';
+COMMENT ON COLUMN boxoffice.ticket_sales.purchase_date IS 'When it was bought.';
+COMMENT ON COLUMN boxoffice.ticket_sales.platform_status IS 'The platform''s own word for the state of the order.';
+COMMENT ON COLUMN boxoffice.ticket_sales.marketing_opt_in IS 'Consent to marketing; NULL is unknown, which is not consent.';
+COMMENT ON COLUMN boxoffice.ticket_sales.source_version IS 'Version of the platform''s copy that the row shows; NULL when only pushed copies are known.';
+COMMENT ON COLUMN boxoffice.ticket_sales.raw_data IS 'The document that the row shows. The exact bytes of each delivery are in webhook_logs.';
+COMMENT ON COLUMN boxoffice.ticket_sales.created_at IS 'When the order was first seen here.';
+COMMENT ON COLUMN boxoffice.ticket_sales.updated_at IS 'When the row last changed.';
+
+CREATE TABLE boxoffice.attendees (
+    platform text NOT NULL,
+    platform_order_id text NOT NULL,
+    platform_attendee_id text NOT NULL,
+    event_id text,
+    external_event_id text,
+    external_session_id text,
+    name text,
+    first_name text,
+    last_name text,
+    email text,
+    phone text,
+    ticket_type text,
+    ticket_price numeric,
+    currency text,
+    barcode text,
+    status text NOT NULL,
+    checked_in_at timestamptz,
+    refunded boolean NOT NULL DEFAULT false,
+    source_version timestamptz,
+    platform_data jsonb,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (platform, platform_order_id, platform_attendee_id),
+    CONSTRAINT attendees_attendee_id_filled CHECK (platform_attendee_id <> ''),
+    CONSTRAINT attendees_status_known CHECK (status IN ('registered', 'checked_in', 'no_show', 'cancelled')),
+    CONSTRAINT attendees_price_not_negative CHECK (ticket_price >= 0),
+    CONSTRAINT attendees_refunded_is_cancelled CHECK (NOT refunded OR status = 'cancelled')
+);
+CREATE INDEX attendees_event_idx ON boxoffice.attendees (event_id);
+
+COMMENT ON TABLE boxoffice.attendees IS 'One row per admission. Donations are not people and have no row. Written by boxoffice only.';
+COMMENT ON COLUMN boxoffice.attendees.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.attendees.platform_order_id IS 'The order.';
+COMMENT ON COLUMN boxoffice.attendees.platform_attendee_id IS 'The platform''s id of the ticket or attendee.';
+COMMENT ON COLUMN boxoffice.attendees.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice.attendees.external_event_id IS 'The platform''s id of the event.';
+COMMENT ON COLUMN boxoffice.attendees.external_session_id IS 'The platform''s id of the date, where an event has several.';
+COMMENT ON COLUMN boxoffice.attendees.name IS 'Whole name.';
+COMMENT ON COLUMN boxoffice.attendees.first_name IS 'Given name.';
+COMMENT ON COLUMN boxoffice.attendees.last_name IS 'Family name.';
+COMMENT ON COLUMN boxoffice.attendees.email IS 'E-mail address; Humanitix tickets have none.';
+COMMENT ON COLUMN boxoffice.attendees.phone IS 'Telephone number.';
+COMMENT ON COLUMN boxoffice.attendees.ticket_type IS 'Name of the ticket type.';
+COMMENT ON COLUMN boxoffice.attendees.ticket_price IS 'Price of this ticket at purchase.';
+COMMENT ON COLUMN boxoffice.attendees.currency IS 'ISO 4217 code of the price.';
+COMMENT ON COLUMN boxoffice.attendees.barcode IS 'What the ticket''s code says.';
+COMMENT ON COLUMN boxoffice.attendees.status IS 'registered, checked_in or cancelled (a refunded ticket is cancelled). no_show is worked out when reading: registered, and the event is over.';
+COMMENT ON COLUMN boxoffice.attendees.checked_in_at IS 'When the attendee was checked in.';
+COMMENT ON COLUMN boxoffice.attendees.refunded IS 'The ticket was cancelled with its money returned.';
+COMMENT ON COLUMN boxoffice.attendees.source_version IS 'Version of the copy that the row shows.';
+COMMENT ON COLUMN boxoffice.attendees.platform_data IS 'The document that the row shows.';
+COMMENT ON COLUMN boxoffice.attendees.created_at IS 'When the attendee was first seen here.';
+COMMENT ON COLUMN boxoffice.attendees.updated_at IS 'When the row last changed.';
+
+CREATE TABLE boxoffice.order_states (
+    platform text NOT NULL,
+    platform_order_id text NOT NULL,
+    state bytea NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (platform, platform_order_id)
+);
+
+COMMENT ON TABLE boxoffice.order_states IS 'All that is known of each order, as registers that only grow; ticket_sales and attendees are derived from it. The row is the order''s lock.';
+COMMENT ON COLUMN boxoffice.order_states.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.order_states.platform_order_id IS 'The order.';
+COMMENT ON COLUMN boxoffice.order_states.state IS 'Merge state; first byte: version of the encoding.';
+COMMENT ON COLUMN boxoffice.order_states.updated_at IS 'When something new was last learned about the order.';

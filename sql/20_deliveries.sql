@@ -1,0 +1,112 @@
+-- What arrives: the audit trail, what was turned away, what has to be fetched.
+
+CREATE TABLE boxoffice.webhook_logs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    platform text NOT NULL,
+    event_type text,
+    source text NOT NULL DEFAULT 'webhook',
+    status text NOT NULL,
+    processed boolean GENERATED ALWAYS AS (status IN ('processed', 'duplicate', 'ignored', 'queued')) STORED,
+    platform_order_id text,
+    error_message text,
+    error_code text,
+    notes text[],
+    attempts integer NOT NULL DEFAULT 1,
+    next_attempt_at timestamptz,
+    verified_by text NOT NULL,
+    fetched_at timestamptz,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    processed_at timestamptz,
+    CONSTRAINT webhook_logs_source_known CHECK (source IN ('webhook', 'manual', 'api')),
+    CONSTRAINT webhook_logs_status_known CHECK (status IN ('processed', 'duplicate', 'ignored', 'queued', 'invalid', 'failed', 'dead')),
+    CONSTRAINT webhook_logs_failure_has_a_reason CHECK (status NOT IN ('invalid', 'failed', 'dead') OR error_message IS NOT NULL),
+    CONSTRAINT webhook_logs_failed_is_scheduled CHECK ((status = 'failed') = (next_attempt_at IS NOT NULL))
+);
+CREATE INDEX webhook_logs_created_at_idx ON boxoffice.webhook_logs (created_at);
+CREATE INDEX webhook_logs_due_idx ON boxoffice.webhook_logs (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+COMMENT ON TABLE boxoffice.webhook_logs IS 'Every accepted delivery as it arrived and what became of it: audit trail and source of replays.';
+COMMENT ON COLUMN boxoffice.webhook_logs.id IS 'Number of the delivery.';
+COMMENT ON COLUMN boxoffice.webhook_logs.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.webhook_logs.event_type IS 'The platform''s name for what happened; for API bodies: api. and the kind of resource. NULL when unreadable.';
+COMMENT ON COLUMN boxoffice.webhook_logs.source IS 'webhook (pushed at us), manual (process_webhook) or api (an API body).';
+COMMENT ON COLUMN boxoffice.webhook_logs.status IS 'processed; duplicate (said nothing new); ignored (not of interest); queued (a hint, the resource will be fetched); invalid (cannot be understood, not tried again by itself); failed (will be tried again); dead (tried too often).';
+COMMENT ON COLUMN boxoffice.webhook_logs.processed IS 'Nothing is left to be done about it.';
+COMMENT ON COLUMN boxoffice.webhook_logs.platform_order_id IS 'The order that the delivery speaks of, when it is one.';
+COMMENT ON COLUMN boxoffice.webhook_logs.error_message IS 'Why it was not applied.';
+COMMENT ON COLUMN boxoffice.webhook_logs.error_code IS 'SQLSTATE of the error.';
+COMMENT ON COLUMN boxoffice.webhook_logs.notes IS 'What was odd about it, or why it was ignored.';
+COMMENT ON COLUMN boxoffice.webhook_logs.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN boxoffice.webhook_logs.next_attempt_at IS 'When retry_failed_webhooks() will try again; only for status failed.';
+COMMENT ON COLUMN boxoffice.webhook_logs.verified_by IS 'signature, path_token, open (the platform is open to everybody) or trusted (called from SQL).';
+COMMENT ON COLUMN boxoffice.webhook_logs.fetched_at IS 'For API bodies: when we asked, by the clock of this database. Part of the facts, so replays reuse it.';
+COMMENT ON COLUMN boxoffice.webhook_logs.headers IS 'Request headers; signatures, tokens and credentials redacted.';
+COMMENT ON COLUMN boxoffice.webhook_logs.body IS 'The exact bytes.';
+COMMENT ON COLUMN boxoffice.webhook_logs.created_at IS 'When it arrived.';
+COMMENT ON COLUMN boxoffice.webhook_logs.processed_at IS 'When it was last applied successfully.';
+
+CREATE TABLE boxoffice.webhook_rejections (
+    platform text NOT NULL,
+    reason text NOT NULL,
+    slot smallint NOT NULL,
+    count bigint NOT NULL,
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
+    last_headers jsonb NOT NULL,
+    last_body bytea NOT NULL,
+    PRIMARY KEY (platform, reason, slot),
+    CONSTRAINT webhook_rejections_slot_bounded CHECK (slot BETWEEN 0 AND 15),
+    CONSTRAINT webhook_rejections_body_bounded CHECK (pg_catalog.length(last_body) <= 2048)
+);
+
+COMMENT ON TABLE boxoffice.webhook_rejections IS 'Deliveries that were turned away: counted, with a bounded sample. Cannot grow: 16 rows for each platform and reason, whatever is sent.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.platform IS 'humanitix, eventbrite, or (unknown).';
+COMMENT ON COLUMN boxoffice.webhook_rejections.reason IS 'Why, for example signature_mismatch. explain_webhook() says more.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.slot IS 'Backends count in different slots, so that a flood of forgeries makes no hot row.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.count IS 'How many.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.first_at IS 'When the first came.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.last_at IS 'When the last came.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.last_headers IS 'Headers of the last one, redacted.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.last_body IS 'First 2048 bytes of the last one.';
+
+CREATE TABLE boxoffice.fetch_jobs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    platform text NOT NULL,
+    account text NOT NULL DEFAULT 'default',
+    path text NOT NULL,
+    kind text NOT NULL,
+    resource_id text,
+    external_event_id text,
+    status text NOT NULL DEFAULT 'waiting',
+    due_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    leased_until timestamptz,
+    attempts integer NOT NULL DEFAULT 0,
+    last_error text,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    finished_at timestamptz,
+    CONSTRAINT fetch_jobs_status_known CHECK (status IN ('waiting', 'leased', 'done', 'gone', 'stopped')),
+    CONSTRAINT fetch_jobs_kind_known CHECK (kind IN ('order', 'orders', 'ticket', 'tickets', 'attendee', 'attendees', 'event', 'events')),
+    CONSTRAINT fetch_jobs_path_is_a_path CHECK (path ~ '^/[^/\\]' AND path !~ '[[:cntrl:][:space:]]')
+);
+-- Coalescing: one waiting job for a resource, however many hints arrive. A leased job does not count, so that a hint
+-- that arrives during a fetch causes one more.
+CREATE UNIQUE INDEX fetch_jobs_waiting_idx ON boxoffice.fetch_jobs (platform, account, path) WHERE status = 'waiting';
+CREATE INDEX fetch_jobs_due_idx ON boxoffice.fetch_jobs (due_at) WHERE status IN ('waiting', 'leased');
+
+COMMENT ON TABLE boxoffice.fetch_jobs IS 'What has to be fetched from the platforms next. Paths only, never hosts: the worker knows where each platform lives.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.id IS 'Number of the job.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.account IS 'Which of the worker''s credentials for the platform.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.path IS 'Path and query on the platform''s API, built from parsed ids.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.kind IS 'What the answer will be.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.resource_id IS 'The resource''s own id.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.external_event_id IS 'The platform''s id of the event, when the hint told it.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.status IS 'waiting, leased, done, gone (the platform has no such resource) or stopped.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.due_at IS 'Not before this time.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.leased_until IS 'A worker that has not answered by then has lost the job.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.last_error IS 'Why the last try failed.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.created_at IS 'When the first hint arrived.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.finished_at IS 'When it was finished.';

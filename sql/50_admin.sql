@@ -1,0 +1,222 @@
+-- What the operator calls. All of it runs with the caller's own rights.
+
+CREATE FUNCTION boxoffice.require_platform(platform text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF platform IS NULL THEN
+        RAISE EXCEPTION 'platform must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF platform NOT IN ('eventbrite', 'humanitix') THEN
+        RAISE EXCEPTION 'unknown platform "%"', platform
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Platforms are eventbrite and humanitix.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.require_platform(text) IS 'Raises an error unless the platform is known.';
+
+CREATE FUNCTION boxoffice.set_secret(platform text, kind text, secret text, previous_valid_until timestamptz) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+DECLARE
+    newest boxoffice.webhook_secrets;
+BEGIN
+    PERFORM boxoffice.require_platform(platform);
+    IF secret IS NULL THEN
+        RAISE EXCEPTION 'the secret must not be null'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'To close a platform use remove_webhook_secrets().';
+    ELSIF secret = '' OR secret <> pg_catalog.btrim(secret, E' \t\r\n') THEN
+        RAISE EXCEPTION 'the secret is empty, or has white space at its ends'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Copy it again, without the line end.';
+    ELSIF kind = 'path_token' AND secret !~ '^[A-Za-z0-9_-]{16,200}$' THEN
+        RAISE EXCEPTION 'a path token has 16 to 200 letters, digits, hyphens or underscores'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example the output of: openssl rand -hex 24';
+    END IF;
+    -- One rotation at a time.
+    PERFORM pg_catalog.pg_advisory_xact_lock(1112489048, 0);
+    SELECT * INTO newest FROM boxoffice.webhook_secrets s
+        WHERE s.platform = set_secret.platform AND s.kind = set_secret.kind ORDER BY s.generation DESC LIMIT 1;
+    IF newest.value = secret AND newest.valid_until IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE boxoffice.webhook_secrets s
+        SET valid_until = CASE WHEN s.generation = newest.generation
+                               THEN COALESCE(previous_valid_until, pg_catalog.clock_timestamp())
+                               ELSE LEAST(s.valid_until, pg_catalog.clock_timestamp()) END
+        WHERE s.platform = set_secret.platform AND s.kind = set_secret.kind
+          AND (s.valid_until IS NULL OR s.valid_until > pg_catalog.clock_timestamp());
+    INSERT INTO boxoffice.webhook_secrets (platform, kind, generation, value)
+        VALUES (platform, kind, COALESCE(newest.generation, 0) + 1, secret);
+    -- Four generations are enough to tell "an old secret" from "a wrong secret".
+    DELETE FROM boxoffice.webhook_secrets s
+        WHERE s.platform = set_secret.platform AND s.kind = set_secret.kind
+          AND s.generation < COALESCE(newest.generation, 0) - 2;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.set_secret(text, text, text, timestamptz) IS 'The one place where secrets are rotated; use set_webhook_secret() or set_path_token().';
+
+CREATE FUNCTION boxoffice.set_webhook_secret(platform text, secret text, previous_valid_until timestamptz DEFAULT NULL) RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+    AS $$ SELECT boxoffice.set_secret(platform, 'signature', secret, previous_valid_until) $$;
+COMMENT ON FUNCTION boxoffice.set_webhook_secret(text, text, timestamptz) IS 'Sets the key with which a platform''s deliveries are signed. The previous one stays valid until the given time; NULL ends it now.';
+
+CREATE FUNCTION boxoffice.set_path_token(platform text, token text, previous_valid_until timestamptz DEFAULT NULL) RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+    AS $$ SELECT boxoffice.set_secret(platform, 'path_token', token, previous_valid_until) $$;
+COMMENT ON FUNCTION boxoffice.set_path_token(text, text, timestamptz) IS 'Sets the secret end of a platform''s webhook URL. The previous one stays valid until the given time; NULL ends it now.';
+
+CREATE FUNCTION boxoffice.remove_webhook_secrets(platform text) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+DECLARE
+    removed integer;
+BEGIN
+    PERFORM boxoffice.require_platform(platform);
+    DELETE FROM boxoffice.webhook_secrets s WHERE s.platform = remove_webhook_secrets.platform;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.remove_webhook_secrets(text) IS 'Removes all secrets of a platform: its deliveries are refused from then on. Says how many there were.';
+
+CREATE FUNCTION boxoffice.configure_platform(platform text, authentication text DEFAULT NULL, signature_header text DEFAULT NULL,
+        signature_encoding text DEFAULT NULL, signature_prefix text DEFAULT NULL, timestamp_header text DEFAULT NULL,
+        signed_content text DEFAULT NULL, tolerance_seconds integer DEFAULT NULL, webhook_ids text[] DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+BEGIN
+    PERFORM boxoffice.require_platform(platform);
+    INSERT INTO boxoffice.platform_settings AS s (platform, authentication, signature_header, signature_encoding, signature_prefix,
+            timestamp_header, signed_content, tolerance_seconds, webhook_ids)
+        VALUES (platform, authentication, pg_catalog.lower(signature_header), signature_encoding, signature_prefix,
+            pg_catalog.lower(timestamp_header), signed_content, tolerance_seconds, webhook_ids)
+        ON CONFLICT ON CONSTRAINT platform_settings_pkey DO UPDATE SET
+            authentication = COALESCE(excluded.authentication, s.authentication),
+            signature_header = COALESCE(excluded.signature_header, s.signature_header),
+            signature_encoding = COALESCE(excluded.signature_encoding, s.signature_encoding),
+            signature_prefix = COALESCE(excluded.signature_prefix, s.signature_prefix),
+            timestamp_header = COALESCE(excluded.timestamp_header, s.timestamp_header),
+            signed_content = COALESCE(excluded.signed_content, s.signed_content),
+            tolerance_seconds = COALESCE(excluded.tolerance_seconds, s.tolerance_seconds),
+            webhook_ids = COALESCE(excluded.webhook_ids, s.webhook_ids),
+            updated_at = pg_catalog.now();
+    IF authentication = 'none' THEN
+        RAISE WARNING 'everybody can now write sales of platform "%"', platform
+            USING HINT = 'Undo with configure_platform(..., authentication => ''signature'').';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.configure_platform(text, text, text, text, text, text, text, integer, text[]) IS 'Changes how a platform''s deliveries are authenticated; what is NULL stays as it is. See platform_settings for the values.';
+
+CREATE FUNCTION boxoffice.link_event(platform text, external_event_id text, event_id text DEFAULT NULL) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    found boxoffice.ticket_platforms;
+    linked text := link_event.event_id;
+BEGIN
+    PERFORM boxoffice.require_platform(link_event.platform);
+    IF link_event.external_event_id IS NULL OR link_event.external_event_id = '' THEN
+        RAISE EXCEPTION 'external_event_id must not be null or empty' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF linked = '' OR linked = '*' THEN
+        RAISE EXCEPTION '"%" is not an event id', linked USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Waits for deliveries in flight, so that none is written with the link as it was before.
+    PERFORM pg_catalog.pg_advisory_xact_lock(1112489048, 1);
+    INSERT INTO boxoffice.ticket_platforms (platform, external_event_id)
+        VALUES (link_event.platform, link_event.external_event_id) ON CONFLICT DO NOTHING;
+    SELECT * INTO STRICT found FROM boxoffice.ticket_platforms p
+        WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id;
+    linked := COALESCE(linked, found.event_id, pg_catalog.gen_random_uuid()::text);
+    INSERT INTO boxoffice.ticket_events (event_id, title, venue, starts_at, ends_at, time_zone, capacity)
+        VALUES (linked, found.external_title, found.external_venue, found.external_starts_at,
+                CASE WHEN found.external_ends_at >= found.external_starts_at THEN found.external_ends_at END,
+                found.external_time_zone, found.external_capacity)
+        ON CONFLICT DO NOTHING;
+    UPDATE boxoffice.ticket_platforms p SET event_id = linked, linked_at = pg_catalog.now()
+        WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id
+          AND p.event_id IS DISTINCT FROM linked;
+    UPDATE boxoffice.ticket_sales s SET event_id = linked, updated_at = pg_catalog.now()
+        WHERE s.platform = link_event.platform AND s.external_event_id = link_event.external_event_id
+          AND s.event_id IS NOT DISTINCT FROM found.event_id AND s.event_id IS DISTINCT FROM linked;
+    UPDATE boxoffice.attendees a SET event_id = linked, updated_at = pg_catalog.now()
+        WHERE a.platform = link_event.platform AND a.external_event_id = link_event.external_event_id
+          AND a.event_id IS NOT DISTINCT FROM found.event_id AND a.event_id IS DISTINCT FROM linked;
+    RETURN linked;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.link_event(text, text, text) IS 'Links a platform''s event to one of ours and gives its sales and attendees that event. Without event_id a new event is made from what the platform says. Returns the event_id.';
+
+CREATE FUNCTION boxoffice.unlink_event(platform text, external_event_id text) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    was text;
+BEGIN
+    PERFORM boxoffice.require_platform(unlink_event.platform);
+    PERFORM pg_catalog.pg_advisory_xact_lock(1112489048, 1);
+    SELECT p.event_id INTO was FROM boxoffice.ticket_platforms p
+        WHERE p.platform = unlink_event.platform AND p.external_event_id = unlink_event.external_event_id;
+    IF was IS NULL THEN
+        RAISE EXCEPTION 'event "%" of platform "%" is not linked', unlink_event.external_event_id, unlink_event.platform
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT * FROM boxoffice.ticket_platforms lists the links.';
+    END IF;
+    UPDATE boxoffice.ticket_platforms p SET event_id = NULL, linked_at = NULL
+        WHERE p.platform = unlink_event.platform AND p.external_event_id = unlink_event.external_event_id;
+    UPDATE boxoffice.ticket_sales s SET event_id = NULL, updated_at = pg_catalog.now()
+        WHERE s.platform = unlink_event.platform AND s.external_event_id = unlink_event.external_event_id AND s.event_id = was;
+    UPDATE boxoffice.attendees a SET event_id = NULL, updated_at = pg_catalog.now()
+        WHERE a.platform = unlink_event.platform AND a.external_event_id = unlink_event.external_event_id AND a.event_id = was;
+    RETURN was;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.unlink_event(text, text) IS 'Takes a link back; nothing is deleted. Returns the event_id that it had.';
+
+CREATE FUNCTION boxoffice.grant_ingress(role_name name) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+BEGIN
+    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
+    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.version(), boxoffice.ingest_webhook(text, jsonb, bytea), '
+        'boxoffice.ingest_webhook(text, jsonb, text), boxoffice.ingest_webhooks(text[], jsonb[], bytea[]) TO %I', role_name);
+END
+$$;
+COMMENT ON FUNCTION boxoffice.grant_ingress(name) IS 'Gives a role the rights of the worker: it may hand over deliveries, and can read no table.';
+
+CREATE FUNCTION boxoffice.grant_reader(role_name name, event_id text DEFAULT '*') RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+BEGIN
+    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
+    EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
+        'boxoffice.attendees, boxoffice.webhook_logs, boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status TO %I', role_name);
+    INSERT INTO boxoffice.access_grants (grantee, event_id) VALUES (role_name, grant_reader.event_id) ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.grant_reader(name, text) IS 'Lets a role read sales, attendees and analytics of one event, or of all (*). The log of deliveries only with *.';
+
+CREATE FUNCTION boxoffice.revoke_reader(role_name name, event_id text DEFAULT NULL) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+DECLARE
+    removed integer;
+BEGIN
+    DELETE FROM boxoffice.access_grants g
+        WHERE g.grantee = role_name AND (revoke_reader.event_id IS NULL OR g.event_id = revoke_reader.event_id);
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.revoke_reader(name, text) IS 'Takes back what grant_reader() gave: for one event, or with NULL all. Says how many grants there were.';

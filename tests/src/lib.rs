@@ -1,0 +1,31 @@
+//! Harness of the end-to-end tests: real servers, the real worker, real HTTP.
+//!
+//! A test asks for what it needs and gets it fresh; everything ends when the value is dropped.
+//!
+//! ```no_run
+//! # async fn test() -> anyhow::Result<()> {
+//! use boxoffice_tests::{Database, Worker, http, sign};
+//! let db = Database::create().await?;                 // a database of its own on the shared cluster
+//! let worker = Worker::start(&db, &[]).await?;        // the worker as a process, on a free port
+//! let body = br#"{"event_type":"order.created"}"#;
+//! let answer = http::post(&worker.url("/webhooks/humanitix"), &[("x-humanitix-signature", &sign::hex("key", body))], body).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! `make test` provides the environment (see `environment`); [`Cluster::start`] makes more servers, for tests that
+//! stop, kill or restart one. Signatures are made here without the project's own code, so that both check each other.
+
+mod cluster;
+mod database;
+mod environment;
+pub mod http;
+pub mod sign;
+mod worker;
+
+pub use cluster::{Cluster, Stop};
+pub use database::{Database, Role};
+pub use environment::samples;
+pub use worker::Worker;
+
+/// What tests return.
+pub type Result<T = ()> = anyhow::Result<T>;
