@@ -60,15 +60,17 @@ cluster_create() {
 }
 
 server_start() {
-    local bin port pid
+    local bin port pid try
     bin=$(server_bin)
-    pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
-    if [ -n "$pid" ] && ! readlink "/proc/$pid/exe" 2>/dev/null | grep -q '/postgres'; then
-        rm -f "$data/postmaster.pid" # left by a machine that went down
-    fi
     install -d -m 700 "$sockets"
     [ -O "$sockets" ] || is_root || die "$sockets belongs to another user"
     own "$sockets"
+    # What a machine that went down has left: nothing of ours runs, so these lie, whatever has their process id now.
+    pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
+    case $(readlink "/proc/$pid/exe" 2>/dev/null) in
+    */postgres) ;;
+    *) rm -f "$data/postmaster.pid" "$sockets"/.s.PGSQL.* ;;
+    esac
     port=${BOXOFFICE_PG_PORT:-$(free_port "$(server_port)" 54320)}
     echo "$port" >"$var/server.port"
     cat >"$data/boxoffice.conf" <<END
@@ -81,10 +83,12 @@ END
     own "$data/boxoffice.conf"
     touch "$server_log"
     own "$server_log"
-    if ! unprivileged "$bin/pg_ctl" start -s -w -t 60 -D "$data" -l "$server_log" </dev/null; then
-        tail -n 15 "$server_log" >&2
-        die "the server did not start" "the lines above are the end of $server_log"
-    fi
+    for try in 1 2 3; do
+        if unprivileged "$bin/pg_ctl" start -s -w -t 60 -D "$data" -l "$server_log" </dev/null 2>/dev/null; then return; fi
+        sleep "$try" # processes of a killed server need a moment to go
+    done
+    tail -n 15 "$server_log" >&2
+    die "the server did not start" "the lines above are the end of $server_log"
 }
 
 server_stop() {

@@ -43,14 +43,19 @@ run_as() {
     if is_root; then printf '%s' "${BOXOFFICE_RUN_AS:-postgres}"; fi
 }
 
-# unprivileged CMD...: as run_as, in /, so that no tool minds the working directory
-unprivileged() {
+# unprivileged CMD...: as run_as, in /, so that no tool minds the working directory; without our lock (descriptor 9),
+# because what it starts may outlive us
+unprivileged() { (become_unprivileged "$@"); }
+
+# the same in place of this shell
+become_unprivileged() {
     local user
     user=$(run_as)
+    cd /
     if [ -z "$user" ]; then
-        (cd / && exec "$@" 9>&-)
+        exec "$@" 9>&-
     else
-        (cd / && HOME=/ exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- "$@" 9>&-)
+        HOME=/ exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- "$@" 9>&-
     fi
 }
 
@@ -74,6 +79,7 @@ setting() {
 state_init() {
     var=$dot/var
     if [ -e "$var" ]; then
+        var=$(readlink -f "$var")
         [ -w "$var" ] || die "$dot belongs to another user" "use the user who made it, or remove it as that user with: make clean"
         return 0
     fi
@@ -84,6 +90,7 @@ state_init() {
         elsewhere=/var/lib/boxoffice-$(short_hash "$root")
         install -d -m 755 "$elsewhere"
         ln -s "$elsewhere" "$var"
+        var=$elsewhere
         note "the user $(run_as) cannot enter $root: cluster and server are kept in $elsewhere"
     else
         install -d -m 755 "$var"

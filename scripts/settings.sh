@@ -20,7 +20,7 @@ password_of() { setting "$1" | sed -nE 's#^postgres(ql)?://[^:]+:([^@]+)@.*#\2#p
 
 # settings_make: all settings as variables, and the file
 settings_make() {
-    local name line host port
+    local name line host port kept
     choose HUMANITIX_WEBHOOK_SECRET "$(random_hex 24)"
     choose EVENTBRITE_PATH_TOKEN "$(random_hex 24)"
     for name in "${optional_settings[@]}"; do choose "$name" ''; done
@@ -33,14 +33,17 @@ settings_make() {
     DATABASE_URL=postgresql://$owner:$owner_password@$host/$db
     INGRESS_DATABASE_URL=postgresql://boxoffice_ingress:$ingress_password@$host/$db
 
-    if [ -n "$(worker_pid)" ] && [ -z "${BOXOFFICE_PORT:-}" ]; then
-        port=$(worker_port)
+    kept=$(worker_port)
+    if [ -n "${BOXOFFICE_PORT:-}" ]; then
+        port=$BOXOFFICE_PORT
+    elif [ -n "$(worker_pid)" ]; then
+        port=$kept
     else
-        port=${BOXOFFICE_PORT:-$(free_port "$(worker_port)" 8080)}
+        port=$(free_port "$kept" 8080)
+        if [ "$port" != "${kept:-8080}" ]; then note "port ${kept:-8080} is taken: the worker uses $port"; fi
     fi
     BOXOFFICE_URL=http://127.0.0.1:$port
     echo "$port" >"$var/worker.port"
-    if [ "$port" != 8080 ] && [ -z "${BOXOFFICE_PORT:-}" ]; then note "port 8080 is taken: the worker uses $port"; fi
 
     (
         umask 077

@@ -15,10 +15,10 @@ worker_pid() {
 worker_start() {
     touch "$worker_log"
     own "$worker_log"
-    # It writes its own process id (descriptor 8) and inherits no lock (descriptor 9).
+    # It writes its own process id, to descriptor 8.
     # shellcheck disable=SC2016
-    unprivileged setsid sh -c 'echo $$ >&8; exec "$0" 8>&-' "$worker" \
-        </dev/null >>"$worker_log" 2>&1 8>"$var/worker.pid" 9>&- &
+    become_unprivileged setsid sh -c 'echo $$ >&8; exec "$0" 8>&-' "$worker" \
+        </dev/null >>"$worker_log" 2>&1 8>"$var/worker.pid" &
     disown
 }
 

@@ -2,11 +2,11 @@
 
 CREATE TABLE boxoffice.webhook_logs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    platform text NOT NULL,
+    platform boxoffice.platform_name NOT NULL,
     event_type text,
-    source text NOT NULL DEFAULT 'webhook',
-    status text NOT NULL,
-    processed boolean GENERATED ALWAYS AS (status IN ('processed', 'duplicate', 'ignored', 'queued')) STORED,
+    source boxoffice.delivery_source NOT NULL DEFAULT 'webhook',
+    status boxoffice.delivery_status NOT NULL,
+    processed boolean NOT NULL,
     platform_order_id text,
     error_message text,
     error_code text,
@@ -19,9 +19,6 @@ CREATE TABLE boxoffice.webhook_logs (
     body bytea NOT NULL,
     created_at timestamptz NOT NULL,
     processed_at timestamptz,
-    CONSTRAINT webhook_logs_source_known CHECK (source IN ('webhook', 'manual', 'api')),
-    CONSTRAINT webhook_logs_status_known CHECK (status IN ('processed', 'duplicate', 'ignored', 'queued', 'invalid', 'failed', 'dead')),
-    CONSTRAINT webhook_logs_failure_has_a_reason CHECK (status NOT IN ('invalid', 'failed', 'dead') OR error_message IS NOT NULL),
     CONSTRAINT webhook_logs_failed_is_scheduled CHECK ((status = 'failed') = (next_attempt_at IS NOT NULL))
 );
 CREATE INDEX webhook_logs_created_at_idx ON boxoffice.webhook_logs (created_at);
@@ -73,7 +70,7 @@ COMMENT ON COLUMN boxoffice.webhook_rejections.last_body IS 'First 2048 bytes of
 
 CREATE TABLE boxoffice.fetch_jobs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    platform text NOT NULL,
+    platform boxoffice.platform_name NOT NULL,
     account text NOT NULL DEFAULT 'default',
     path text NOT NULL,
     kind text NOT NULL,

@@ -1,7 +1,7 @@
 -- How deliveries are authenticated, and who may read what.
 
 CREATE TABLE boxoffice.platform_settings (
-    platform text PRIMARY KEY,
+    platform boxoffice.platform_name PRIMARY KEY,
     authentication text,
     signature_header text,
     signature_encoding text,
@@ -11,7 +11,6 @@ CREATE TABLE boxoffice.platform_settings (
     tolerance_seconds integer,
     webhook_ids text[],
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    CONSTRAINT platform_settings_platform_known CHECK (platform IN ('eventbrite', 'humanitix')),
     CONSTRAINT platform_settings_authentication_known CHECK (authentication IN ('signature', 'path_token', 'none')),
     CONSTRAINT platform_settings_signature_header_is_a_name CHECK (signature_header ~ '^[a-z0-9-]+$'),
     CONSTRAINT platform_settings_timestamp_header_is_a_name CHECK (timestamp_header ~ '^[a-z0-9-]*$'),
@@ -33,16 +32,14 @@ COMMENT ON COLUMN boxoffice.platform_settings.webhook_ids IS 'Eventbrite: the re
 COMMENT ON COLUMN boxoffice.platform_settings.updated_at IS 'When it was last changed.';
 
 CREATE TABLE boxoffice.webhook_secrets (
-    platform text NOT NULL,
+    platform boxoffice.platform_name NOT NULL,
     kind text NOT NULL,
     generation integer NOT NULL,
-    value text NOT NULL,
+    value boxoffice.filled NOT NULL,
     valid_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (platform, kind, generation),
-    CONSTRAINT webhook_secrets_platform_known CHECK (platform IN ('eventbrite', 'humanitix')),
-    CONSTRAINT webhook_secrets_kind_known CHECK (kind IN ('signature', 'path_token')),
-    CONSTRAINT webhook_secrets_value_filled CHECK (value <> '')
+    CONSTRAINT webhook_secrets_kind_known CHECK (kind IN ('signature', 'path_token'))
 );
 
 COMMENT ON TABLE boxoffice.webhook_secrets IS 'Shared secrets. Not dumped by pg_dump: set them again after a restore. Set with set_webhook_secret() and set_path_token().';

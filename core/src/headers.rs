@@ -30,7 +30,15 @@ impl Headers {
     /// # Errors
     /// [`Error::Shape`] for anything else.
     pub fn from_json(text: &str) -> Result<Headers> {
-        let Ok(Value::Object(object)) = document::parse(text.as_bytes()) else {
+        Headers::from_value(document::parse(text.as_bytes()).unwrap_or_default())
+    }
+
+    /// The same for JSON that has been read already.
+    ///
+    /// # Errors
+    /// As [`Headers::from_json`].
+    pub fn from_value(value: Value) -> Result<Headers> {
+        let Value::Object(object) = value else {
             return Err(Error::Shape("the headers are not a JSON object".into()));
         };
         let mut headers = Headers::default();

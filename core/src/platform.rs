@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-mod eventbrite;
-mod humanitix;
-mod manual;
-mod page;
-mod random;
-
 use crate::error::{Error, Result};
 use crate::headers::Headers;
 use crate::observation::{EventCopy, Observation};
 use crate::settings::Settings;
 use crate::time::Micros;
 use crate::verify::Refusal;
+
+mod eventbrite;
+mod humanitix;
+mod manual;
+mod page;
+mod random;
 
 /// A ticketing platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! The worked examples of the merge rules (section 6), each in every order of its facts.
+//! The worked examples of the merge rules (section 6) and some of their counterexamples, each in every order of its facts.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failing helper is a failing test")]
 
 mod merge_support;
@@ -57,8 +57,11 @@ fn update_before_placed_in_the_same_second() {
         let doc = AttendeeDoc { barcode: barcode.map(str::to_owned), ..AttendeeDoc::default() };
         copy_of("a", "10:00:51", doc)
     };
-    let rows = eventbrite(&[alone("10:00:51.9", copy(None)), alone("10:00:53.1", copy(Some("b1")))]);
-    assert_eq!(attendee(&rows, "a").barcode.as_deref(), Some("b1"), "the later fetch wins");
+    // Both ways round, so that no hash can decide it.
+    for [first, second] in [[None, Some("b1")], [Some("b1"), None]] {
+        let rows = eventbrite(&[alone("10:00:51.9", copy(first)), alone("10:00:53.1", copy(second))]);
+        assert_eq!(attendee(&rows, "a").barcode.as_deref(), second, "the later fetch wins");
+    }
 }
 
 #[test]
@@ -133,6 +136,22 @@ fn envelope_first_and_the_api_later() {
     assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(7500)), "not undone by an older copy");
     let rows = humanitix_rows(&[refunded, humanitix("15:00", "15:01", "paid", 0)]);
     assert_eq!(refund(&rows), (RefundStatus::None, Some(0)), "undone by a newer one");
+}
+
+#[test]
+fn envelope_about_a_refund_that_the_api_has_taken_back() {
+    let told = |refunded_at| match envelope("14:30", Refunded, Some(7500)) {
+        Fact::Envelope(mut told) => {
+            told.refund.as_mut().expect("a refund").refunded_at = refunded_at;
+            Fact::Envelope(told)
+        }
+        other => other,
+    };
+    let api = humanitix("14:25", "14:26", "paid", 0);
+    let rows = humanitix_rows(&[told(Some(at("14:20"))), api.clone()]);
+    assert_eq!(refund(&rows).0, RefundStatus::None, "the refund is older than the API's copy, though told later");
+    let rows = humanitix_rows(&[told(None), api]);
+    assert_eq!(refund(&rows).0, RefundStatus::Refunded);
 }
 
 #[test]
@@ -232,4 +251,38 @@ fn facts_that_show_nothing() {
     // With a copy of one attendee the order is shown, and the attendees known only by a scan or a 404 are not.
     let rows = eventbrite(&[alone("10:00", valid("c", "9:00")), scan("a", "10:00", true), gone(Some("b"), "11:00")]);
     assert_eq!(rows.attendees.len(), 1);
+}
+
+#[test]
+fn what_has_to_be_asked_again() {
+    let seen = listing("10:00", "10:05", "placed", 3369, &[valid("a", "10:00")]);
+    let state = folded(&[seen.clone(), gone(Some("a"), "10:07"), gone(None, "10:30")]);
+    assert_eq!(state.ask_again_at(Some("a")), Some(at("10:20")), "too soon after the sighting to count");
+    assert_eq!(state.ask_again_at(None), None, "counts");
+    assert_eq!(state.ask_again_at(Some("b")), None, "nothing known");
+    assert_eq!(folded(&[seen.clone(), gone(None, "9:30")]).ask_again_at(None), None, "older than the sighting");
+
+    let swept = |time| folded(&[seen.clone(), Fact::OrdersSwept(at(time))]).missing_from_sweep();
+    assert!(!swept("10:20") && swept("10:20:01"));
+    assert!(!folded(&[Fact::OrdersSwept(at("12:00"))]).missing_from_sweep(), "never seen, so not missing");
+}
+
+#[test]
+fn a_void_order_leaves_void_tickets_their_own_reason() {
+    let cancelled = copy("a", "9:00", Void::Cancelled, false, 3369);
+    let rows = eventbrite(&[listing("10:00", "10:30", "refunded", 6738, &[cancelled, valid("b", "9:00")])]);
+    assert!(!attendee(&rows, "a").refunded && attendee(&rows, "b").refunded);
+    assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(3369)));
+}
+
+#[test]
+fn an_envelope_wins_a_tie_with_the_api() {
+    for (timestamp, expected) in [("14:25", RefundStatus::Refunded), ("14:24:59.999", RefundStatus::None)] {
+        let facts = [envelope(timestamp, Refunded, Some(7500)), humanitix("14:25", "14:26", "paid", 0)];
+        assert_eq!(refund(&humanitix_rows(&facts)).0, expected);
+    }
+    for (timestamp, expected) in [("14:25", RefundStatus::Cancelled), ("14:24:59.999", RefundStatus::None)] {
+        let facts = [envelope(timestamp, Cancelled, None), humanitix("14:25", "14:26", "paid", 0)];
+        assert_eq!(refund(&humanitix_rows(&facts)).0, expected);
+    }
 }

@@ -12,13 +12,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use boxoffice_core::merge::{Derived, State};
-use boxoffice_core::money::{Amount, Currency};
-use boxoffice_core::observation::{
-    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, RefundRequests,
-    Void,
-};
+use boxoffice_core::observation::Fact;
 use boxoffice_core::platform::Platform;
-use merge_support::{Rng, blake2b, fold_in_parts, folded, model_document};
+use merge_support::vectors::{
+    amount, bool, currency, fact, int, list, opt_str, order_key, platform, platform_of, str, time,
+};
+use merge_support::{Rng, blake2b, fold_in_parts, folded};
 use serde_json::Value;
 
 /// Every world is merged in this many random ways.
@@ -150,167 +149,6 @@ fn compare(derived: Option<&Derived>, expected: Option<&Value>) -> Result<(), St
         field("version", show(&row.source_version), show(&time(want, "version")));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
-}
-
-fn fact(observation: &Value) -> Fact {
-    let fetched_at = time(observation, "F");
-    match str(observation, "k").as_str() {
-        "hx_order" => Fact::HumanitixOrder { fetched_at, order: order_copy(observation, "fin") },
-        "hx_ticket" => Fact::HumanitixTicket { fetched_at, ticket: attendee_copy(&observation["c"]) },
-        "hx_env" => Fact::Envelope(Box::new(envelope(observation))),
-        "eb_order" => Fact::EventbriteOrder {
-            fetched_at,
-            in_progress: bool(&observation["doc"], "in_progress"),
-            order: Box::new(order_copy(observation, "status")),
-            attendees: attendee_copies(observation),
-            refund_requests: Some(&observation["rr"]).filter(|rr| !rr.is_null()).map(|rr| RefundRequests {
-                processed: amount(rr, "processed").expect("processed"),
-                pending: bool(rr, "pending"),
-                processed_date: time(rr, "pdate"),
-            }),
-        },
-        "eb_att" => Fact::EventbriteAttendee { fetched_at, attendee: attendee_copy(&observation["c"]) },
-        "gone" => {
-            Fact::Gone { attendee_id: opt_str(observation, "aid"), fetched_at: fetched_at.expect("a 404 has a time") }
-        }
-        "scan" => Fact::Scan {
-            attendee_id: str(observation, "aid"),
-            scan_id: str(observation, "id"),
-            at: time(observation, "at").expect("a scan has a time"),
-            entry: int(observation, "dir") == Some(1),
-        },
-        "sweep" => {
-            assert_eq!(str(observation, "what"), "tickets");
-            Fact::TicketsSwept(time(observation, "T").expect("a sweep has a time"))
-        }
-        other => panic!("unknown kind {other}"),
-    }
-}
-
-fn order_copy(observation: &Value, status: &str) -> OrderCopy {
-    let doc = &observation["doc"];
-    OrderCopy {
-        version: time(observation, "ver").expect("a version"),
-        doc: OrderDoc {
-            total: amount(doc, "total").or(amount(doc, "gross")),
-            purchase_total: amount(doc, "ptotal"),
-            ..order_doc(doc, status)
-        },
-        raw: model_document(doc),
-    }
-}
-
-fn order_doc(doc: &Value, status: &str) -> OrderDoc {
-    OrderDoc {
-        platform_status: opt_str(doc, status),
-        customer_name: opt_str(doc, "name"),
-        customer_email: opt_str(doc, "email"),
-        currency: currency(doc),
-        fees: amount(doc, "fees"),
-        tax: amount(doc, "tax"),
-        refunds: amount(doc, "refunds"),
-        purchased: time(doc, "purchased").or(time(doc, "created")),
-        ..OrderDoc::default()
-    }
-}
-
-fn envelope(observation: &Value) -> Envelope {
-    let doc = &observation["doc"];
-    let status = match str(doc, "status").as_str() {
-        "pending" => EnvelopeStatus::Pending,
-        "cancelled" => EnvelopeStatus::Cancelled,
-        "refunded" => EnvelopeStatus::Refunded,
-        _ => EnvelopeStatus::Paid,
-    };
-    let given = amount(doc, "refund_amount");
-    let speaks = status == EnvelopeStatus::Refunded || str(observation, "type") == "order.refunded" || given.is_some();
-    Envelope {
-        timestamp: time(observation, "ts").expect("a timestamp"),
-        status,
-        doc: OrderDoc { purchase_total: amount(doc, "total"), ..order_doc(doc, "status") },
-        refund: speaks.then(|| EnvelopeRefund { amount: given, refunded_at: time(doc, "refunded_at") }),
-        quantity: int(doc, "qty"),
-        attendees: attendee_copies(observation),
-        raw: model_document(doc),
-    }
-}
-
-fn attendee_copies(observation: &Value) -> Option<Vec<AttendeeCopy>> {
-    Some(observation["atts"].as_array()?.iter().map(attendee_copy).collect())
-}
-
-fn attendee_copy(copy: &Value) -> AttendeeCopy {
-    let doc = &copy["doc"];
-    // The effective version: that of the copy, or a newer date inside it. Envelopes give none.
-    let dates = copy["dates"].as_array().into_iter().flatten().filter_map(millis);
-    AttendeeCopy {
-        id: str(copy, "id"),
-        version: dates.chain(time(copy, "ver")).max().unwrap_or_default(),
-        doc: AttendeeDoc {
-            void: match int(doc, "void") {
-                Some(0) => Void::Valid,
-                Some(1) => Void::Cancelled,
-                _ => Void::Refunded,
-            },
-            checked_in: bool(doc, "ci"),
-            check_in_date: time(doc, "ci_date"),
-            donation: bool(doc, "donation"),
-            name: opt_str(doc, "name"),
-            ticket_type: opt_str(doc, "type"),
-            price: amount(doc, "gross"),
-            barcode: opt_str(doc, "barcode"),
-            ..AttendeeDoc::default()
-        },
-        raw: model_document(doc),
-    }
-}
-
-fn order_key(observation: &Value) -> Option<(Platform, String)> {
-    Some((platform(observation), opt_str(observation, "oid")?))
-}
-
-fn platform(observation: &Value) -> Platform {
-    platform_of(&opt_str(observation, "p").unwrap_or_else(|| str(observation, "k")))
-}
-
-fn platform_of(name: &str) -> Platform {
-    if name.starts_with("hx") { Platform::Humanitix } else { Platform::Eventbrite }
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value[name].as_array().expect("a list")
-}
-
-fn opt_str(value: &Value, name: &str) -> Option<String> {
-    value[name].as_str().map(str::to_owned)
-}
-
-fn str(value: &Value, name: &str) -> String {
-    opt_str(value, name).unwrap_or_else(|| panic!("no {name} in {value}"))
-}
-
-fn bool(value: &Value, name: &str) -> bool {
-    value[name].as_bool().unwrap_or_else(|| panic!("no {name} in {value}"))
-}
-
-fn int(value: &Value, name: &str) -> Option<i64> {
-    value[name].as_i64()
-}
-
-fn millis(value: &Value) -> Option<i64> {
-    value.as_i64().map(|ms| ms * 1000)
-}
-
-fn time(value: &Value, name: &str) -> Option<i64> {
-    millis(&value[name])
-}
-
-fn amount(value: &Value, name: &str) -> Option<Amount> {
-    int(value, name).map(|cents| Amount(cents * 100))
-}
-
-fn currency(value: &Value) -> Option<Currency> {
-    value["currency"].as_str().and_then(Currency::parse)
 }
 
 fn show(value: &impl std::fmt::Debug) -> String {

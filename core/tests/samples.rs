@@ -1,4 +1,5 @@
 //! Every sample of what platforms send goes through this crate and comes out as `samples.expected.json` says.
+#![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 //!
 //! Our own fixtures are always there. Recorded samples, which are not part of the project, are read too where there are
 //! any: in `$BOXOFFICE_SAMPLES`, or in `shared/samples` beside the project. After a deliberate change, or with new

@@ -117,7 +117,7 @@ fn given<T>(value: Option<T>, name: &'static str) -> Result<T> {
 }
 
 fn header_map(headers: JsonB) -> Result<Headers> {
-    Ok(Headers::from_json(&headers.0.to_string())?)
+    Ok(Headers::from_value(headers.0)?)
 }
 
 fn ingest_one(platform: Option<&str>, headers: Option<JsonB>, body: Option<&[u8]>) -> Result<Vec<Receipt>> {

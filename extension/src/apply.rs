@@ -18,18 +18,15 @@ pub struct Applied {
     pub written: Written,
 }
 
-/// Applies deliveries in one subtransaction; if that fails, each in one of its own.
+/// Applies deliveries in one subtransaction; if that fails, each in one of its own, and with care.
 pub fn apply(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Applied {
     if tasks.iter().all(|t| matches!(t.meaning, Meaning::Ignore(_) | Meaning::Unusable(_))) {
         return Applied { verdicts: tasks.iter().map(|t| verdict(t, Ok(false))).collect(), written: Written::default() };
     }
-    match server::in_subtransaction(|| together(client, tasks)) {
+    match server::in_subtransaction(|| together(client, tasks, false)) {
         Ok((news, written)) => {
             let verdicts = tasks.iter().zip(news).map(|(task, news)| verdict(task, Ok(news))).collect();
             Applied { verdicts, written }
-        }
-        Err(error) if tasks.len() == 1 => {
-            Applied { verdicts: vec![verdict(tasks[0], Err(error))], written: Written::default() }
         }
         Err(_) => one_by_one(client, tasks),
     }
@@ -42,7 +39,7 @@ fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Applied {
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|&i| (tasks[i].platform, tasks[i].order_id.as_deref()));
     for i in order {
-        let result = server::in_subtransaction(|| together(client, &tasks[i..=i]));
+        let result = server::in_subtransaction(|| together(client, &tasks[i..=i], true));
         if let Ok((_, rows)) = &result {
             written.sales += rows.sales;
             written.attendees += rows.attendees;
@@ -54,7 +51,7 @@ fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Applied {
 }
 
 /// Applies all of them or fails. Says which of them said something new.
-fn together(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Result<(Vec<bool>, Written)> {
+fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], careful: bool) -> Result<(Vec<bool>, Written)> {
     let mut facts: Vec<&Observation> = Vec::new();
     let mut owner = Vec::new();
     let mut fetches = Vec::new();
@@ -75,7 +72,7 @@ fn together(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Result<(Vec<bo
     let merged = orders::merge(client, &facts)?;
     let events = events::upsert(client, &copies)?;
     let links = events::links(client, &merged.changed, &mentioned)?;
-    let written = Written { events, ..projection::write(client, &merged.changed, &links)? };
+    let written = Written { events, ..projection::write(client, &merged.changed, &links, careful)? };
     jobs::enqueue(client, &fetches)?;
     // A changed event is news too; events only come with API bodies, one a batch.
     let mut news = vec![events > 0; tasks.len()];

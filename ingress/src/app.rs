@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -50,15 +50,23 @@ struct Done {
     /// The database has treated the platform as one.
     known: bool,
     body_bytes: usize,
+    /// Time until the body was there.
+    read: Duration,
 }
 
 impl Done {
     fn problem(problem: Problem, body_bytes: usize) -> Done {
-        Done { answer: problem.answer(), outcome: problem.outcome().to_owned(), known: false, body_bytes }
+        Done {
+            answer: problem.answer(),
+            outcome: problem.outcome().to_owned(),
+            known: false,
+            body_bytes,
+            read: Duration::ZERO,
+        }
     }
 
     fn page(answer: Answer, outcome: &str) -> Done {
-        Done { answer, outcome: outcome.to_owned(), known: false, body_bytes: 0 }
+        Done { answer, outcome: outcome.to_owned(), known: false, body_bytes: 0, read: Duration::ZERO }
     }
 }
 
@@ -96,7 +104,8 @@ impl<S: Store> App<S> {
                     ("body_bytes", done.body_bytes.into()),
                     ("status", status.into()),
                     ("outcome", done.outcome.as_str().into()),
-                    ("microseconds", (started.elapsed().as_micros() as u64).into()),
+                    ("read_us", (done.read.as_micros() as u64).into()),
+                    ("total_us", (started.elapsed().as_micros() as u64).into()),
                 ],
             );
         }
@@ -108,7 +117,8 @@ impl<S: Store> App<S> {
             Route::Live => Done::page(health::live(), "live"),
             Route::Ready => {
                 let serving = !self.stopping.load(Ordering::Relaxed) && self.availability.count() > 0;
-                Done::page(self.probe.ready(serving).await, "ready")
+                // Boxed: connecting to a database is a large future, and each connection would reserve room for it.
+                Done::page(Box::pin(self.probe.ready(serving)).await, "ready")
             }
             Route::Metrics => {
                 let page = self.metrics.render(self.gauges());
@@ -138,20 +148,21 @@ impl<S: Store> App<S> {
         peer: IpAddr,
     ) -> Done {
         let config = &self.config;
+        let started = Instant::now();
         let mut held = self.budget.hold();
         // A body that cannot be kept is not worth reading.
-        let read = match self.availability.is_away() {
+        let body_read = match self.availability.is_away() {
             true => Err(Problem::Away),
             false => webhook::read(&mut body, config.max_body_bytes, config.body_timeout, &mut held).await,
         };
-        let bytes = match read {
+        let bytes = match body_read {
             Ok(bytes) => bytes,
             Err(problem) => {
                 webhook::linger(body, &parts.headers);
                 return Done::problem(problem, 0);
             }
         };
-        let body_bytes = bytes.len();
+        let (body_bytes, read) = (bytes.len(), started.elapsed());
         let remote = headers::remote_addr(&parts.headers, peer, config.trust_forwarded);
         let headers = headers::to_json(&parts.headers, token, remote);
         if !held.grow(headers.len()) {
@@ -164,9 +175,9 @@ impl<S: Store> App<S> {
             Ok(row) => {
                 let (answer, outcome) = respond::decided(&row);
                 let known = row.http_status != 404;
-                Done { answer, outcome: outcome.to_owned(), known, body_bytes }
+                Done { answer, outcome: outcome.to_owned(), known, body_bytes, read }
             }
-            Err(problem) => Done::problem(problem, body_bytes),
+            Err(problem) => Done { read, ..Done::problem(problem, body_bytes) },
         }
     }
 }

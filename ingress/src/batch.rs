@@ -48,6 +48,7 @@ impl<S: Store> Pump<S> {
         let mut failures = 0;
         while let Some(mut session) = self.connect(&mut failures).await {
             let connected = self.availability.connected();
+            log::info("database_connected", &[("connections", self.availability.count().into())]);
             loop {
                 let batch = tokio::select! {
                     biased;

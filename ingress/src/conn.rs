@@ -8,7 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ struct Clock {
     /// Nanoseconds after `begin`; [`NEVER`] while a request is being worked on, which has limits of its own.
     deadline: AtomicU64,
     /// Whether the next byte begins a request.
-    between: std::sync::atomic::AtomicBool,
+    between: AtomicBool,
     header: Duration,
     idle: Duration,
 }
@@ -94,7 +94,7 @@ impl Clock {
         let clock = Clock {
             begin: Instant::now(),
             deadline: AtomicU64::new(NEVER),
-            between: std::sync::atomic::AtomicBool::new(false),
+            between: AtomicBool::new(false),
             header,
             idle,
         };

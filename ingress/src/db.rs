@@ -36,7 +36,8 @@ pub struct Postgres {
     config: tokio_postgres::Config,
     tls: Tls,
     setup: String,
-    connect_timeout: Duration,
+    /// Over all hosts of the URL.
+    longest_attempt: Duration,
 }
 
 impl Postgres {
@@ -51,9 +52,12 @@ impl Postgres {
         if database.get_application_name().is_none() {
             database.application_name(APPLICATION);
         }
-        if database.get_connect_timeout().is_none() {
-            database.connect_timeout(config.connect_timeout);
-        }
+        // The limit holds for the socket of each host; what follows on the one that answers gets the same time again.
+        let each = database.get_connect_timeout().copied().unwrap_or(config.connect_timeout);
+        database.connect_timeout(each);
+        let hosts = database.get_hosts().len().max(database.get_hostaddrs().len());
+        let longest_attempt =
+            each.saturating_mul(u32::try_from(hosts).unwrap_or(1)).saturating_add(config.connect_timeout);
         database.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
         let tls = Tls::new(database.get_ssl_mode(), config.root_cert.as_deref())
             .map_err(|why| UsageError(format!("{} ({}): {why}", PGSSLROOTCERT.name, PGSSLROOTCERT.flag)))?;
@@ -61,7 +65,7 @@ impl Postgres {
             "SET statement_timeout = {}; SET client_min_messages = error",
             config.batch_timeout.as_millis().max(1)
         );
-        Ok(Postgres { config: database, tls, setup, connect_timeout: config.connect_timeout })
+        Ok(Postgres { config: database, tls, setup, longest_attempt })
     }
 
     async fn open(&self) -> Result<PgSession, tokio_postgres::Error> {
@@ -81,12 +85,10 @@ impl Postgres {
 impl Store for Postgres {
     type Session = PgSession;
 
-    fn connect(&self) -> impl Future<Output = Result<PgSession, StoreError>> + Send {
-        async {
-            match timeout(self.connect_timeout, self.open()).await {
-                Ok(result) => result.map_err(|error| failure(&error)),
-                Err(_) => Err(lost("connecting took too long")),
-            }
+    async fn connect(&self) -> Result<PgSession, StoreError> {
+        match timeout(self.longest_attempt, self.open()).await {
+            Ok(result) => result.map_err(|error| failure(&error)),
+            Err(_) => Err(lost("connecting took too long")),
         }
     }
 }

@@ -14,13 +14,13 @@ const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     match prepare() {
-        Ok(Some((config, store))) => match serve(config, store) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
+        Ok(Some((config, store))) => serve(config, store).map_or_else(
+            |error| {
                 log::error("failed", &[("message", error.to_string().into())]);
                 ExitCode::FAILURE
-            }
-        },
+            },
+            |()| ExitCode::SUCCESS,
+        ),
         Ok(None) => ExitCode::SUCCESS,
         Err(error) => {
             log::error("wrong_usage", &[("message", error.to_string().into())]);
@@ -61,8 +61,8 @@ fn serve(config: Config, store: Postgres) -> Result<(), Box<dyn std::error::Erro
         let listener = TcpListener::bind(&config.listen)
             .await
             .map_err(|error| format!("BOXOFFICE_LISTEN (--listen): cannot listen on {}: {error}", config.listen))?;
-        let address = listener.local_addr()?.to_string();
-        log::info("listening", &[("address", address.into()), ("database", config::summary(&config.database).into())]);
+        let (address, database) = (listener.local_addr()?.to_string(), config::summary(&config.database));
+        log::info("listening", &[("address", address.into()), ("database", database.into())]);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         tokio::spawn(async move {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
@@ -75,7 +75,6 @@ fn serve(config: Config, store: Postgres) -> Result<(), Box<dyn std::error::Erro
         log::info("stopped", &[]);
         Ok(())
     });
-    // What is left are connections that nobody waits for.
-    runtime.shutdown_background();
+    runtime.shutdown_background(); // nobody waits for what is left
     result
 }

@@ -109,8 +109,9 @@ fn open<S: Store>(app: &App<S>) -> usize {
 /// cost what the limit is there to save.
 async fn accept<S: Store>(listener: TcpListener, app: &Arc<App<S>>, stopped: watch::Receiver<bool>) {
     loop {
-        // Never closed, so this never fails.
-        let Ok(place) = Arc::clone(&app.slots).acquire_owned().await else { return };
+        // Wait until there is a place, but take it only for a connection: it would look occupied in the meantime. Nobody
+        // else takes any.
+        drop(app.slots.acquire().await);
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -121,6 +122,7 @@ async fn accept<S: Store>(listener: TcpListener, app: &Arc<App<S>>, stopped: wat
         };
         // Answers are small and must not wait for more to send.
         let _ = stream.set_nodelay(true);
+        let Ok(place) = Arc::clone(&app.slots).try_acquire_owned() else { continue };
         let (app, stopped) = (Arc::clone(app), stopped.clone());
         tokio::spawn(async move {
             conn::serve(app, stream, peer.ip(), stopped).await;

@@ -4,14 +4,13 @@
 pub mod blake2b;
 pub mod build;
 pub mod strategies;
+pub mod vectors;
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use boxoffice_core::document::Document;
 use boxoffice_core::merge::State;
 use boxoffice_core::observation::Fact;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Splitmix64: enough to shuffle, and the same on every machine.
@@ -41,26 +40,6 @@ impl Rng {
         for at in (1..items.len()).rev() {
             items.swap(at, self.below(at + 1));
         }
-    }
-}
-
-/// The document of a vector, hashed as the model does it: over Python's notation of its sorted fields. Some worlds
-/// hold copies that nothing but this hash decides.
-pub fn model_document(value: &Value) -> Document {
-    let object = value.as_object().expect("a document");
-    let fields = object.iter().collect::<BTreeMap<_, _>>();
-    let text = fields.iter().map(|(name, field)| format!("('{name}', {})", python(field))).collect::<Vec<_>>();
-    Document { hash: blake2b::hash(format!("[{}]", text.join(", ")).as_bytes()), text: value.to_string() }
-}
-
-fn python(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::String(text) => format!("'{text}'"),
-        Value::Number(number) => number.to_string(),
-        Value::Array(_) | Value::Object(_) => panic!("no vector has nested documents"),
     }
 }
 

@@ -4,7 +4,7 @@ use boxoffice_core::backoff;
 use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::BuiltinOid::{
-    self, BOOLOID, BYTEAARRAYOID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
+    self, BOOLARRAYOID, BOOLOID, BYTEAARRAYOID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
 };
 use pgrx::spi::SpiClient;
 
@@ -15,13 +15,11 @@ use crate::error::Result;
 const TEXT: BuiltinOid = TEXTARRAYOID;
 
 static APPEND: Plan = Plan {
-    sql: "INSERT INTO boxoffice.webhook_logs (platform, event_type, source, status, platform_order_id, error_message, error_code,
+    sql: "INSERT INTO boxoffice.webhook_logs (platform, event_type, source, status, processed, platform_order_id, error_message, error_code,
               notes, verified_by, headers, body, next_attempt_at, fetched_at, created_at, processed_at)
-          SELECT r.platform, r.event_type, r.source, r.status, r.platform_order_id, r.error_message, r.error_code,
-              CASE WHEN r.notes <> '' THEN string_to_array(r.notes, chr(10)) END, r.verified_by, r.headers::jsonb, r.body,
-              r.next_attempt_at, r.fetched_at, $14, CASE WHEN r.status IN ('processed', 'duplicate', 'ignored', 'queued') THEN $14 END
-          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS r (platform, event_type, source, status,
-              platform_order_id, error_message, error_code, notes, verified_by, headers, body, next_attempt_at, fetched_at)
+          SELECT $1[i], $2[i], $3[i], $4[i], $15[i], $5[i], $6[i], $7[i], CASE WHEN $8[i] <> '' THEN string_to_array($8[i], chr(10)) END,
+              $9[i], $10[i]::jsonb, $11[i], $12[i], $13[i], $14, CASE WHEN $15[i] THEN $14 END
+          FROM generate_series(1, array_length($1, 1)) AS i
           RETURNING id",
     types: &[
         TEXT,
@@ -38,6 +36,7 @@ static APPEND: Plan = Plan {
         TIMESTAMPTZARRAYOID,
         TIMESTAMPTZARRAYOID,
         TIMESTAMPTZOID,
+        BOOLARRAYOID,
     ],
 };
 
@@ -55,12 +54,12 @@ static DUE: Plan = Plan {
 };
 
 static FINISH: Plan = Plan {
-    sql: "UPDATE boxoffice.webhook_logs SET status = $2, event_type = COALESCE($3, event_type),
+    sql: "UPDATE boxoffice.webhook_logs SET status = $2, processed = $9, event_type = COALESCE($3, event_type),
               platform_order_id = COALESCE($4, platform_order_id), error_message = $5, error_code = $6,
               notes = CASE WHEN $7 <> '' THEN string_to_array($7, chr(10)) END, attempts = attempts + 1, next_attempt_at = $8,
-              processed_at = CASE WHEN $2 IN ('processed', 'duplicate', 'ignored', 'queued') THEN clock_timestamp() ELSE processed_at END
+              processed_at = CASE WHEN $9 THEN clock_timestamp() ELSE processed_at END
           WHERE id = $1",
-    types: &[INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
+    types: &[INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, BOOLOID],
 };
 
 /// Where a body came from.
@@ -105,6 +104,11 @@ pub enum Status {
 }
 
 impl Status {
+    /// Nothing is left to be done about it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Status::Processed | Status::Duplicate | Status::Ignored | Status::Queued)
+    }
+
     /// The word in the table and in answers.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -191,6 +195,7 @@ pub fn append(client: &mut SpiClient<'_>, entries: &[Entry<'_>], now: Micros) ->
                 .into(),
             column(entries, |e| e.fetched_at.and_then(timestamp)).into(),
             timestamp(now).into(),
+            column(entries, |e| e.verdict.status.is_final()).into(),
         ],
     )?;
     // The rows come back as they were inserted: in the order of the arrays.
@@ -260,6 +265,7 @@ pub fn finish(client: &mut SpiClient<'_>, id: i64, attempts: i32, verdict: &mut 
             verdict.error.as_ref().map(|(code, _)| code.as_str()).into(),
             verdict.notes.join("\n").into(),
             next.into(),
+            verdict.status.is_final().into(),
         ],
     )?;
     Ok(verdict.status)

@@ -40,7 +40,7 @@ static UPSERT: Plan = Plan {
               external_starts_at = excluded.external_starts_at, external_ends_at = excluded.external_ends_at,
               external_time_zone = excluded.external_time_zone, external_capacity = excluded.external_capacity,
               external_event_url = excluded.external_event_url, external_status = excluded.external_status,
-              currency = excluded.currency, source_version = excluded.source_version, platform_data = excluded.platform_data
+              currency = excluded.currency, source_version = excluded.source_version, platform_data = COALESCE(excluded.platform_data, p.platform_data)
           WHERE p.source_version IS NULL OR excluded.source_version > p.source_version
              OR (excluded.source_version = p.source_version AND excluded.platform_data::text > p.platform_data::text)
           RETURNING external_event_id",

@@ -50,6 +50,8 @@ static WRITE_BACK: Plan = Plan {
 pub struct Changed<'f> {
     /// Which order.
     pub key: OrderKey,
+    /// Whether it was not known at all before.
+    pub is_new: bool,
     /// What was shown before; `None` for nothing.
     pub before: Option<Derived>,
     /// What has to be shown now; `None` for nothing.
@@ -204,6 +206,7 @@ fn compare<'f>(
     }
     Changed {
         key: key.clone(),
+        is_new: before.is_none(),
         before: before.and_then(|b| b.derive(key.platform)),
         after: after.derive(key.platform),
         order_document,

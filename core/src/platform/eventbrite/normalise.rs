@@ -49,11 +49,8 @@ pub(super) fn order(mut value: Value, fetched_at: Option<Micros>, notes: &Notes,
         None => None,
     };
     if let Some(expanded) = value.get("event").filter(|event| event.is_object()) {
-        // Its document would not be the event's own; only what it says is used.
-        match event(expanded, notes) {
-            Ok(event) => out.events.push(EventCopy { raw: None, ..event }),
-            Err(error) => notes.add(format_args!("event was left out: {}", reason(&error))),
-        }
+        // Welcome, but not what was asked for: no document is kept, and its oddities are not this order's.
+        out.events.extend(event(expanded, &Notes::default()).ok().map(|event| EventCopy { raw: None, ..event }));
     }
 
     let key = OrderKey { platform: Platform::Eventbrite, order_id: order.id };

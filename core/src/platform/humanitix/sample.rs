@@ -9,7 +9,9 @@ use crate::time::{Micros, to_text};
 pub(in crate::platform) const EVENT_TYPES: &[&str] =
     &["order.created", "order.updated", "order.cancelled", "order.refunded"];
 
-const DAY: Micros = 86_400_000_000;
+const MINUTE: Micros = 60_000_000;
+const HOUR: Micros = 60 * MINUTE;
+const DAY: Micros = 24 * HOUR;
 
 const SHOWS: [(&str, &str, &str); 4] = [
     ("Laughs on the Harbour", "The Wharf Cellar", "1 Example Street, Sydney NSW 2000"),
@@ -49,9 +51,10 @@ pub(in crate::platform) fn sample(event_type: &str, seed: u64, now: Micros) -> S
             "ticket_type_id": id, "ticket_type_name": name, "quantity": quantity, "price": price,
         }));
     }
-    // Bought some days ago, except for the event that says it was just bought.
-    let age = DAY * (1 + random.below(20)) as i64;
-    let created_at = if event_type == "order.created" { now } else { now.saturating_sub(age) };
+    // Whatever happens to an order within the hour, it was bought at one time, for one evening (09:30 UTC is 19:30 in
+    // Sydney and 17:30 in Perth).
+    let created_at = back_to(HOUR, now).saturating_sub(MINUTE * (1 + random.below(55)) as i64);
+    let date = back_to(DAY, now).saturating_add(DAY * (14 + random.below(60)) as i64 + 9 * HOUR + 30 * MINUTE);
     let mut order = json!({
         "id": order_id, "status": "paid", "total_amount": total, "currency": "AUD", "created_at": to_text(created_at),
         "customer": { "email": email, "first_name": first, "last_name": last, "phone": phone },
@@ -68,9 +71,13 @@ pub(in crate::platform) fn sample(event_type: &str, seed: u64, now: Micros) -> S
         _ => {}
     }
     let event = json!({
-        "id": event_id, "name": show, "date": to_text(created_at.saturating_add(30 * DAY)),
+        "id": event_id, "name": show, "date": to_text(date),
         "venue": { "name": venue, "address": address },
     });
     json!({ "event_type": event_type, "data": { "event": event, "order": order }, "timestamp": to_text(now) })
         .to_string()
+}
+
+fn back_to(unit: Micros, now: Micros) -> Micros {
+    now.saturating_sub(now.rem_euclid(unit))
 }

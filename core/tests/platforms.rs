@@ -1,0 +1,268 @@
+//! What deliveries and answers mean, field by field where `samples.rs` cannot show it: texts, ids, documents, refusals.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper is a failing test")]
+
+use boxoffice_core::Error;
+use boxoffice_core::headers::Headers;
+use boxoffice_core::observation::{AttendeeCopy, Envelope, Fact, OrderCopy};
+use boxoffice_core::platform::{Delivery, Effect, Failure, Platform, ResourceKind, Resources};
+use boxoffice_core::settings::Settings;
+use boxoffice_core::verify::Refusal;
+use serde_json::{Value, json};
+
+const FETCHED_AT: Option<i64> = Some(1_795_305_600_000_000);
+
+fn fixture(name: &str) -> Value {
+    let path = format!("{}/tests/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn read(platform: Platform, kind: ResourceKind, body: &Value) -> Result<Resources, Error> {
+    platform.resource(kind, body.to_string().as_bytes(), FETCHED_AT)
+}
+
+fn deliver(platform: Platform, body: &Value) -> Result<Delivery, Failure> {
+    platform.webhook(&platform.default_settings(), &Headers::default(), body.to_string().as_bytes())
+}
+
+fn envelope(body: &Value) -> (Envelope, Vec<String>) {
+    let delivery = deliver(Platform::Humanitix, body).unwrap();
+    let Effect::Apply(mut facts) = delivery.effect else { panic!("not applied") };
+    let Fact::Envelope(envelope) = facts.remove(0).fact else { panic!("no envelope") };
+    (*envelope, delivery.notes)
+}
+
+fn eventbrite_order(body: &Value) -> (OrderCopy, Option<Vec<AttendeeCopy>>) {
+    let mut found = read(Platform::Eventbrite, ResourceKind::Order, body).unwrap();
+    match found.observations.remove(0).fact {
+        Fact::EventbriteOrder { order, attendees, .. } => (*order, attendees),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_envelope_is_kept_with_its_event_and_without_its_attendees() {
+    let body = fixture("humanitix/envelope_attendees");
+    let (envelope, _) = envelope(&body);
+    let kept: Value = serde_json::from_str(&envelope.raw.text).unwrap();
+    let mut data = body["data"].clone();
+    data["order"].as_object_mut().unwrap().remove("attendees");
+    assert_eq!(kept, data);
+    let attendees = envelope.attendees.unwrap();
+    assert_eq!(attendees[0].doc.name.as_deref(), Some("Linh Tran-Example"));
+    let kept: Value = serde_json::from_str(&attendees[0].raw.text).unwrap();
+    assert_eq!(kept, body["data"]["order"]["attendees"][0]);
+}
+
+#[test]
+fn both_spellings_name_the_buyer() {
+    let (snake, _) = envelope(&fixture("humanitix/envelope_created"));
+    assert_eq!(snake.doc.customer_name.as_deref(), Some("Linh Tran-Example"));
+    assert_eq!(snake.doc.customer_email.as_deref(), Some("linh.tran@example.com"));
+    assert_eq!(snake.doc.customer_phone.as_deref(), Some("+61491570156"));
+    let (camel, _) = envelope(&fixture("humanitix/envelope_camel_case"));
+    assert_eq!(camel.doc.customer_name.as_deref(), Some("Tane Sample"));
+    assert_eq!(camel.doc.customer_phone.as_deref(), Some("+64211234567"));
+}
+
+#[test]
+fn envelope_time() {
+    let base = fixture("humanitix/envelope_refunded_partial");
+    let at = |change: &dyn Fn(&mut Value)| {
+        let mut body = base.clone();
+        change(&mut body);
+        let (envelope, notes) = envelope(&body);
+        (boxoffice_core::time::to_text(envelope.timestamp), notes.len())
+    };
+    assert_eq!(at(&|_| ()), ("2026-11-11T02:20:05Z".into(), 0));
+    assert_eq!(at(&|body| body["timestamp"] = Value::Null), ("2026-11-11T02:20:00Z".into(), 0));
+    assert_eq!(at(&|body| body["timestamp"] = "yesterday".into()), ("2026-11-11T02:20:00Z".into(), 1));
+    let created = |body: &mut Value| {
+        body["timestamp"] = Value::Null;
+        body["data"]["order"]["refunded_at"] = Value::Null;
+    };
+    assert_eq!(at(&created), ("2026-11-02T09:15:00Z".into(), 0));
+    let none = |body: &mut Value| {
+        created(body);
+        body["data"]["order"]["created_at"] = "2026-11-02T09:15:00".into();
+    };
+    // A note about the local time, and one about what that means. The same field is also the time of purchase.
+    assert_eq!(at(&none).0, "1970-01-01T00:00:00Z");
+    assert!(at(&none).1 >= 2);
+}
+
+#[test]
+fn only_the_order_id_is_needed() {
+    let (envelope, _) = envelope(&json!({ "event_type": "order.updated", "data": { "order": { "id": 7 } } }));
+    assert_eq!((envelope.doc.customer_name, envelope.quantity, envelope.attendees), (None, None, None));
+    for order in [json!({}), json!({ "id": "" }), json!({ "id": {} }), json!({ "id": "x".repeat(257) }), json!([])] {
+        let body = json!({ "event_type": "order.updated", "data": { "order": order } });
+        let Err(Failure::Unusable { event_type, error }) = deliver(Platform::Humanitix, &body) else {
+            panic!("{body}")
+        };
+        assert_eq!(event_type.as_deref(), Some("order.updated"));
+        assert!(matches!(error, Error::Shape(_)), "{error}");
+    }
+    for body in [json!([]), json!({}), json!({ "event_type": 7.5e3, "data": 1 }), json!({ "event_type": " " })] {
+        assert!(
+            !matches!(deliver(Platform::Humanitix, &body), Ok(Delivery { effect: Effect::Apply(_), .. })),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn amounts_that_are_none() {
+    let with = |amount: &str| {
+        let body = format!(
+            r#"{{"event_type":"order.created","data":{{"order":{{"id":"a","currency":"AUD","total_amount":{amount}}}}}}}"#
+        );
+        Platform::Humanitix.webhook(&Platform::Humanitix.default_settings(), &Headers::default(), body.as_bytes())
+    };
+    for amount in ["-1", "1e400", "1e13", "\"abc\"", "\"$5\"", "-1e-2"] {
+        let Err(Failure::Unusable { error: Error::Amount(why), .. }) = with(amount) else { panic!("{amount}") };
+        assert!(why.starts_with("data.order.total_amount: "), "{why}");
+        assert!(!why.contains(amount.trim_matches('"')), "{why}");
+    }
+    for (amount, notes) in [("null", 0), ("\"\"", 0), ("{}", 1), ("true", 1), ("[5]", 1)] {
+        let Ok(Delivery { effect: Effect::Apply(facts), notes: found, .. }) = with(amount) else { panic!("{amount}") };
+        assert!(matches!(&facts[0].fact, Fact::Envelope(envelope) if envelope.doc.purchase_total.is_none()));
+        // One more note says that there is no timestamp.
+        assert_eq!(found.len(), notes + 1, "{amount}: {found:?}");
+    }
+}
+
+#[test]
+fn odd_texts_are_tamed() {
+    let mut body = fixture("humanitix/envelope_created");
+    body["data"]["order"]["customer"]["first_name"] = " A\u{0}da \u{a0}".into();
+    body["data"]["order"]["customer"]["last_name"] = "\u{0}\t".into();
+    body["data"]["order"]["customer"]["email"] = "é".repeat(5_000).into();
+    body["data"]["order"]["customer"]["phone"] = 61_491_570_156u64.into();
+    let (envelope, notes) = envelope(&body);
+    assert_eq!(envelope.doc.customer_name.as_deref(), Some("Ada"));
+    assert_eq!(envelope.doc.customer_email.map(|text| text.chars().count()), Some(4_096));
+    assert_eq!(envelope.doc.customer_phone.as_deref(), Some("61491570156"));
+    assert_eq!(notes, ["data.order.customer.email is longer than 4096 characters and was cut"]);
+    assert!(!envelope.raw.text.contains("\\u0000"));
+}
+
+#[test]
+fn refunds_that_envelopes_speak_of() {
+    let base = fixture("humanitix/envelope_created");
+    let refund = |event_type: &str, order: Value| {
+        let mut body = base.clone();
+        body["event_type"] = event_type.into();
+        for (name, value) in order.as_object().unwrap() {
+            body["data"]["order"][name] = value.clone();
+        }
+        let (envelope, _) = envelope(&body);
+        envelope.refund.map(|refund| refund.amount.map(|amount| amount.to_string()))
+    };
+    assert_eq!(refund("order.updated", json!({})), None);
+    assert_eq!(refund("order.cancelled", json!({ "status": "cancelled" })), None);
+    assert_eq!(refund("order.updated", json!({ "status": "refunded" })), Some(None));
+    assert_eq!(refund("order.refunded", json!({})), Some(None));
+    assert_eq!(refund("order.refunded", json!({ "refund_amount": 0 })), Some(Some("0.00".into())));
+    assert_eq!(refund("order.updated", json!({ "refundAmount": "12.5" })), Some(Some("12.50".into())));
+    assert_eq!(refund("order.updated", json!({ "totals": { "refunds": 0 } })), None);
+    assert_eq!(refund("order.updated", json!({ "totals": { "refunds": 3 } })), Some(Some("3.00".into())));
+}
+
+#[test]
+fn eventbrite_texts_and_documents() {
+    let body = fixture("eventbrite/order_refund_requests");
+    let (order, attendees) = eventbrite_order(&body);
+    let mut kept = body.clone();
+    kept.as_object_mut().unwrap().retain(|name, _| name != "attendees" && name != "refund_requests");
+    assert_eq!(serde_json::from_str::<Value>(&order.raw.text).unwrap(), kept);
+    assert_eq!(order.doc.customer_name.as_deref(), Some("Zoë Fictus"));
+    assert_eq!(serde_json::from_str::<Value>(&attendees.unwrap()[0].raw.text).unwrap(), body["attendees"][0]);
+    let named = read(Platform::Eventbrite, ResourceKind::Attendee, &fixture("eventbrite/attendee_bytes_name")).unwrap();
+    let Fact::EventbriteAttendee { attendee, .. } = &named.observations[0].fact else { panic!() };
+    assert_eq!(attendee.doc.name.as_deref(), Some("Zoë Fictus"));
+    assert_eq!(attendee.doc.first_name.as_deref(), Some("Zoë"));
+}
+
+#[test]
+fn the_copy_of_an_order_does_not_depend_on_its_expansions() {
+    let (plain, none) = eventbrite_order(&fixture("eventbrite/order_unexpanded"));
+    let mut body = fixture("eventbrite/order_expanded");
+    body.as_object_mut().unwrap().remove("contact_list_preferences");
+    let (expanded, some) = eventbrite_order(&body);
+    assert_eq!(plain, expanded);
+    assert_eq!((none.is_none(), some.map(|list| list.len())), (true, Some(2)));
+}
+
+#[test]
+fn registered_webhooks_only() {
+    let platform = Platform::Eventbrite;
+    let settings = Settings { webhook_ids: vec!["20000001".into()], ..platform.default_settings() };
+    let answer = |body: Value| platform.webhook(&settings, &Headers::default(), body.to_string().as_bytes());
+    let mut body = fixture("eventbrite/webhook_order_placed");
+    assert!(answer(body.clone()).is_ok());
+    body["config"]["webhook_id"] = 20_000_001.into();
+    assert!(answer(body.clone()).is_ok());
+    for id in [json!("20000002"), json!(20_000_002), Value::Null, json!({}), json!("")] {
+        body["config"]["webhook_id"] = id;
+        assert_eq!(answer(body.clone()), Err(Failure::Refused(Refusal::WebhookNotAllowed)));
+    }
+    body["config"]["action"] = "test".into();
+    assert!(matches!(answer(body), Ok(Delivery { effect: Effect::Ignore(_), .. })));
+}
+
+#[test]
+fn header_and_body_must_agree() {
+    let platform = Platform::Eventbrite;
+    let body = fixture("eventbrite/webhook_order_placed").to_string();
+    let answer = |action: &[&str]| {
+        let headers = Headers::from_pairs(action.iter().map(|action| ("X-Eventbrite-Event", *action)));
+        platform.webhook(&platform.default_settings(), &headers, body.as_bytes())
+    };
+    assert!(answer(&[]).is_ok());
+    assert!(answer(&["order.placed"]).is_ok());
+    for other in [&["order.refunded"][..], &["order.placed", "test"], &[""]] {
+        assert!(
+            matches!(answer(other), Err(Failure::Unusable { event_type: None, error: Error::Shape(_) })),
+            "{other:?}"
+        );
+    }
+}
+
+#[test]
+fn kinds_that_a_platform_does_not_have() {
+    for (platform, kinds) in [
+        (Platform::Eventbrite, [ResourceKind::Ticket, ResourceKind::Tickets]),
+        (Platform::Humanitix, [ResourceKind::Attendee, ResourceKind::Attendees]),
+    ] {
+        for kind in kinds {
+            assert!(matches!(platform.resource(kind, b"{}", None), Err(Error::Unknown(_))));
+        }
+    }
+    for kind in ResourceKind::ALL {
+        assert_eq!(ResourceKind::from_name(kind.as_str()), Some(kind));
+    }
+    for platform in Platform::ALL {
+        assert_eq!(Platform::from_name(platform.as_str()), Some(platform));
+    }
+    assert_eq!(ResourceKind::from_name("Order"), None);
+}
+
+#[test]
+fn pages_that_are_none() {
+    for body in ["{}", r#"{"orders":{}}"#, "7", r#"{"orders":null}"#] {
+        for platform in Platform::ALL {
+            let answer = platform.resource(ResourceKind::Orders, body.as_bytes(), None);
+            assert!(matches!(answer, Err(Error::Shape(_))), "{body}");
+        }
+    }
+    assert_eq!(Platform::Humanitix.resource(ResourceKind::Orders, b"", None), Err(Error::Empty));
+}
+
+#[test]
+fn notes_are_bounded_and_impersonal() {
+    let items: Vec<_> = (0..500).map(|i| json!({ "_id": { "email": format!("person{i}@example.com") } })).collect();
+    let found = read(Platform::Humanitix, ResourceKind::Orders, &json!({ "orders": items })).unwrap();
+    assert_eq!((found.items, found.observations.len(), found.notes.len()), (500, 0, 101));
+    assert_eq!(found.notes[0], "orders[0]: left out: _id is neither text nor a whole number");
+    assert!(!found.notes.concat().contains("person"));
+}

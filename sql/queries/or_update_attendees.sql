@@ -1,0 +1,20 @@
+-- Follows insert_attendees.sql where rows may be there. A NULL document means: the one that is there stays.
+ON CONFLICT (platform, platform_order_id, platform_attendee_id) DO UPDATE SET
+    event_id = excluded.event_id,
+    external_event_id = excluded.external_event_id,
+    external_session_id = excluded.external_session_id,
+    name = excluded.name,
+    first_name = excluded.first_name,
+    last_name = excluded.last_name,
+    email = excluded.email,
+    phone = excluded.phone,
+    ticket_type = excluded.ticket_type,
+    ticket_price = excluded.ticket_price,
+    currency = excluded.currency,
+    barcode = excluded.barcode,
+    status = excluded.status,
+    checked_in_at = excluded.checked_in_at,
+    refunded = excluded.refunded,
+    source_version = excluded.source_version,
+    platform_data = COALESCE(excluded.platform_data, t.platform_data),
+    updated_at = now()
