@@ -42,5 +42,5 @@ deps: ## install what building needs (apt)
 	@scripts/deps
 build: ## extension and worker, in release
 	@scripts/build
-install: build ## install the extension into an existing PostgreSQL: PG_CONFIG=…
+install: ## install the extension into an existing PostgreSQL: PG_CONFIG=…
 	@scripts/install-here

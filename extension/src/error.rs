@@ -62,8 +62,12 @@ impl Error {
         match self {
             Error::Null(_) => Some("Nothing was stored."),
             Error::Argument { hint, .. } => Some(hint),
-            Error::NotFound(_) => Some("SELECT id, status FROM boxoffice.webhook_logs lists the deliveries that are kept."),
-            Error::Body(boxoffice_core::Error::Unknown(_)) => Some("docs/SQL.md lists platforms, kinds and event types."),
+            Error::NotFound(_) => {
+                Some("SELECT id, status FROM boxoffice.webhook_logs lists the deliveries that are kept.")
+            }
+            Error::Body(boxoffice_core::Error::Unknown(_)) => {
+                Some("docs/SQL.md lists platforms, kinds and event types.")
+            }
             Error::Body(_) => Some("Nothing was stored. explain_webhook() shows each step for a delivery."),
             Error::Spi(_) | Error::Statement { .. } => None,
         }

@@ -37,9 +37,9 @@ pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Ste
     let now = now();
     Spi::connect(|client| {
         let all = settings::read(client)?;
-        let (settings, secrets) = all.get(&platform).cloned().unwrap_or((platform.default_settings(), Secrets::default()));
-        let mut steps =
-            vec![Step { step: "platform", passed: Some(true), detail: platform.as_str().to_owned() }];
+        let (settings, secrets) =
+            all.get(&platform).cloned().unwrap_or((platform.default_settings(), Secrets::default()));
+        let mut steps = vec![Step { step: "platform", passed: Some(true), detail: platform.as_str().to_owned() }];
         steps.push(authentication(&settings, &secrets, now));
         let verified = verify::verify(&settings, &secrets, headers, body, now);
         steps.push(verification(&verified, &settings, &secrets, headers, body, now));
@@ -76,12 +76,14 @@ fn authentication(settings: &Settings, secrets: &Secrets, now: Micros) -> Step {
     let (passed, detail) = match settings.authentication {
         Authentication::Signature => {
             let encoding = if settings.encoding == Encoding::Hex { "hex" } else { "base64" };
-            let after = if settings.prefix.is_empty() { String::new() } else { format!(" after \"{}\"", settings.prefix) };
+            let after =
+                if settings.prefix.is_empty() { String::new() } else { format!(" after \"{}\"", settings.prefix) };
             let time = settings.timestamp_header.as_ref().map_or(String::new(), |header| {
                 format!("; time of signing in {header}, tolerance {} s", settings.tolerance_seconds)
             });
             let keys = count(&secrets.signature);
-            let text = format!("HMAC-SHA256 in header {}, {encoding}{after}{time}; {keys} secrets", settings.signature_header);
+            let text =
+                format!("HMAC-SHA256 in header {}, {encoding}{after}{time}; {keys} secrets", settings.signature_header);
             (!secrets.signature.is_empty(), text)
         }
         Authentication::PathToken => {
@@ -103,7 +105,9 @@ fn verification(
 ) -> Step {
     let detail = match verified {
         Ok(Verified::Signature(0) | Verified::PathToken(0)) => "right, with the newest secret".to_owned(),
-        Ok(Verified::Signature(n) | Verified::PathToken(n)) => format!("right, with secret number {} from the newest", n + 1),
+        Ok(Verified::Signature(n) | Verified::PathToken(n)) => {
+            format!("right, with secret number {} from the newest", n + 1)
+        }
         Ok(Verified::Open) => "not asked for".to_owned(),
         Err(refusal) => {
             let finding = finding(settings, secrets, headers, body, now);
@@ -136,7 +140,9 @@ fn finding(settings: &Settings, secrets: &Secrets, headers: &Headers, body: &[u8
         let mut changed = settings.clone();
         prefix.clone_into(&mut changed.prefix);
         if right(&changed, body) {
-            return Some(format!("the signature is right, but stands after \"{prefix}\"; see configure_platform(signature_prefix)"));
+            return Some(format!(
+                "the signature is right, but stands after \"{prefix}\"; see configure_platform(signature_prefix)"
+            ));
         }
     }
     if without_end.is_some_and(|b| right(settings, b)) {
@@ -145,7 +151,8 @@ fn finding(settings: &Settings, secrets: &Secrets, headers: &Headers, body: &[u8
     if right(settings, &[body, b"\n"].concat()) {
         return Some("the signature was made with a line end after the body".to_owned());
     }
-    let others: Vec<&str> = headers.names().filter(|n| n.contains("signature") && *n != settings.signature_header).collect();
+    let others: Vec<&str> =
+        headers.names().filter(|n| n.contains("signature") && *n != settings.signature_header).collect();
     (!others.is_empty()).then(|| format!("other headers that may hold a signature: {}", others.join(", ")))
 }
 
@@ -207,7 +214,11 @@ fn differences(before: Option<&Sale>, after: &Sale) -> Vec<String> {
     let mut say = |name: &str, old: Option<String>, new: Option<String>| {
         if old != new {
             let text = |v: Option<String>| v.unwrap_or_else(|| "null".to_owned());
-            list.push(if before.is_some() { format!("{name} {} -> {}", text(old), text(new)) } else { format!("{name} {}", text(new)) });
+            list.push(if before.is_some() {
+                format!("{name} {} -> {}", text(old), text(new))
+            } else {
+                format!("{name} {}", text(new))
+            });
         }
     };
     let money = |sale: &Sale, amount: Option<Amount>| amount.map(|a| a.to_numeric(sale.currency));
@@ -217,7 +228,11 @@ fn differences(before: Option<&Sale>, after: &Sale) -> Vec<String> {
     say("currency", b.currency.map(|c| c.as_str().to_owned()), after.currency.map(|c| c.as_str().to_owned()));
     say("ticket_quantity", count(b.ticket_quantity), count(after.ticket_quantity));
     say("valid_quantity", count(b.valid_quantity), count(after.valid_quantity));
-    say("refund_status", before.map(|b| b.refund_status.as_str().to_owned()), Some(after.refund_status.as_str().to_owned()));
+    say(
+        "refund_status",
+        before.map(|b| b.refund_status.as_str().to_owned()),
+        Some(after.refund_status.as_str().to_owned()),
+    );
     say("refund_amount", money(b, b.refund_amount), money(after, after.refund_amount));
     say("refund_date", time(b.refund_date), time(after.refund_date));
     say("purchase_date", time(b.purchase_date), time(after.purchase_date));

@@ -139,7 +139,9 @@ pub fn in_words(verdict: &Verdict) -> String {
     match verdict.status {
         Status::Processed => "processed successfully".to_owned(),
         Status::Duplicate => "processed successfully, nothing new".to_owned(),
-        Status::Ignored => verdict.notes.first().map_or_else(|| "ignored".to_owned(), |reason| format!("ignored: {reason}")),
+        Status::Ignored => {
+            verdict.notes.first().map_or_else(|| "ignored".to_owned(), |reason| format!("ignored: {reason}"))
+        }
         Status::Queued => "accepted, the resource will be fetched".to_owned(),
         Status::Invalid => format!("kept, but not usable: {}", error()),
         Status::Failed => "kept, could not be applied yet, will be tried again".to_owned(),

@@ -17,6 +17,7 @@ mod resource;
 mod sample;
 mod server;
 mod store;
+mod trigger;
 
 pgrx::pg_module_magic!();
 
@@ -28,6 +29,11 @@ pgrx::extension_sql_file!("../../sql/40_functions.sql", name = "functions", requ
 pgrx::extension_sql_file!("../../sql/50_admin.sql", name = "admin", requires = ["functions"]);
 pgrx::extension_sql_file!("../../sql/60_views.sql", name = "views", requires = ["admin"]);
 pgrx::extension_sql_file!("../../sql/90_finish.sql", name = "finish", finalize);
+
+#[pgrx::pg_guard]
+extern "C-unwind" fn _PG_init() {
+    server::listen_for_settings();
+}
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("a Rust panic becomes a PostgreSQL error by unwinding: build with panic = \"unwind\"");

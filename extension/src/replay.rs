@@ -30,7 +30,8 @@ pub struct Round {
 pub fn replay(log_id: i64) -> Result<(&'static str, String)> {
     Spi::connect_mut(|client| {
         server::lock_links();
-        let verdict = again(client, log_id)?.ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
+        let verdict =
+            again(client, log_id)?.ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
         Ok((verdict.status.as_str(), in_words(&verdict)))
     })
 }

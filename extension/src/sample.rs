@@ -25,14 +25,12 @@ pub fn sample(platform: &str, event_type: &str) -> Result<Sample> {
     let platform = known(platform)?;
     let now = now();
     let body = platform.sample(event_type, now.unsigned_abs(), now)?;
-    let (settings, secrets) = Spi::connect(|client| settings::read(client))?
-        .remove(&platform)
-        .ok_or_else(|| Error::Spi("the platform has no settings".to_owned()))?;
+    let all = Spi::connect(|client| settings::read(client))?;
+    let (settings, secrets) =
+        all.get(&platform).ok_or_else(|| Error::Spi("the platform has no settings".to_owned()))?;
     let valid = |list: &[Secret]| list.iter().find(|s| s.valid_until.is_none_or(|until| until > now)).cloned();
-    let missing = |hint| Error::Argument {
-        message: format!("no secret is set for platform \"{}\"", platform.as_str()),
-        hint,
-    };
+    let missing =
+        |hint| Error::Argument { message: format!("no secret is set for platform \"{}\"", platform.as_str()), hint };
 
     let mut headers = Map::new();
     headers.insert("content-type".to_owned(), Value::from("application/json"));
@@ -44,7 +42,7 @@ pub fn sample(platform: &str, event_type: &str) -> Result<Sample> {
         Authentication::Signature => {
             let secret = valid(&secrets.signature)
                 .ok_or_else(|| missing("Set one with boxoffice.set_webhook_secret(platform, secret)."))?;
-            for (name, value) in verify::sign(&settings, &secret.value, body.as_bytes(), now) {
+            for (name, value) in verify::sign(settings, &secret.value, body.as_bytes(), now) {
                 headers.insert(name, Value::from(value));
             }
         }

@@ -1,7 +1,8 @@
-//! What needs the server's C interface: subtransactions and advisory locks. The only module with `unsafe`.
+//! What needs the server's C interface: subtransactions, advisory locks, invalidation. The only module with `unsafe`.
 #![allow(unsafe_code, reason = "pgrx has no safe form of these calls")]
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, direct_function_call, pg_sys};
@@ -38,10 +39,7 @@ pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         pg_sys::MemoryContextSwitchTo(saved.0);
         saved
     };
-    let caught = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
-        .catch_others(Err)
-        .catch_rust_panic(Err)
-        .execute();
+    let caught = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_others(Err).catch_rust_panic(Err).execute();
     // SAFETY: as above; the subtransaction begun there is the current one.
     unsafe {
         match &caught {
@@ -63,11 +61,48 @@ pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// Whether an error says something about the delivery (or about a trigger of the user's) rather than about the server.
 fn is_about_the_data(code: PgSqlErrorCode) -> bool {
     let state = crate::error::sqlstate(code);
-    !["08", "25", "40", "53", "55", "57", "58", "F0", "XX"].iter().any(|class| state.starts_with(class))
+    // XX000 is not among them: pgrx calls every SQLSTATE so that it does not know, and triggers may have made up their own.
+    !["08", "25", "40", "53", "55", "57", "58", "F0", "XX001", "XX002"].iter().any(|class| state.starts_with(class))
 }
 
 /// Number of the backend process, to spread counters.
 pub fn process_id() -> i32 {
     // SAFETY: a plain global that does not change during the life of the process.
     unsafe { pg_sys::MyProcPid }
+}
+
+/// Whether settings were changed, by whomever, since the last call; true at first.
+pub fn settings_are_stale() -> bool {
+    STALE.swap(false, Ordering::Relaxed)
+}
+
+/// Makes the next call of [`settings_are_stale`] say yes.
+pub fn forget_settings() {
+    STALE.store(true, Ordering::Relaxed);
+}
+
+/// Whether a statement of this transaction sees what others have committed before it.
+pub fn sees_latest() -> bool {
+    // SAFETY: a plain global, set at the start of the transaction.
+    unsafe { pg_sys::XactIsoLevel < pg_sys::XACT_REPEATABLE_READ as i32 }
+}
+
+/// Tells all backends, at the commit, that their copy of the settings is stale. `relation` is the table that changed.
+pub fn announce_settings(relation: pg_sys::Oid) {
+    // SAFETY: only queues a message about a relation that is open, because its trigger runs.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) }
+}
+
+static STALE: AtomicBool = AtomicBool::new(true);
+
+/// Starts listening for those messages.
+pub fn listen_for_settings() {
+    // SAFETY: called once, when the library is loaded; the callback lives as long as the library, which is never unloaded.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), pg_sys::Datum::from(0)) }
+}
+
+/// Any relation will do: other changes are rare, and reading a few rows once more does no harm.
+#[pgrx::pg_guard]
+extern "C-unwind" fn relation_changed(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+    forget_settings();
 }

@@ -8,6 +8,7 @@ pub mod plan;
 pub mod projection;
 pub mod rejections;
 pub mod settings;
+pub mod table;
 
 use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;

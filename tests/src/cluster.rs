@@ -19,6 +19,8 @@ use crate::{Result, environment};
 
 const OWNER: &str = "boxoffice_owner";
 const TEMPLATE: &str = "boxoffice_template";
+/// As on the shared server: SQLSTATE, user and database of each message.
+const LOG_LINE_PREFIX: &str = "log_line_prefix=%m [%p] %e %q%u@%d ";
 /// Longest that a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -137,7 +139,7 @@ impl Cluster {
         let log = File::options().create(true).append(true).open(self.log_path()?)?;
         let mut command = program("postgres")?;
         command.arg("-D").arg(own.dir.join("data")).arg("-p").arg(self.port().to_string());
-        command.args(["-h", "127.0.0.1", "-F"]).arg("-k").arg(&own.dir);
+        command.args(["-h", "127.0.0.1", "-F", "-c", LOG_LINE_PREFIX]).arg("-k").arg(&own.dir);
         for setting in &own.settings {
             command.args(["-c", setting]);
         }
@@ -190,13 +192,18 @@ impl Cluster {
         self.port.load(Ordering::Relaxed)
     }
 
-    /// The log of a server of the test's own.
+    /// What the server has logged.
     pub fn log(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.log_path()?)?)
+        let path = self.log_path()?;
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn log_path(&self) -> Result<PathBuf> {
-        Ok(self.own()?.dir.join("server.log"))
+        match &self.own {
+            Some(own) => Ok(own.dir.join("server.log")),
+            None => Ok(environment::required(environment::SERVER_LOG)?.into()),
+        }
     }
 
     /// URL of a database as the superuser.
@@ -272,7 +279,8 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
 /// A program of the server under test, run as the user that servers must run as.
 fn program(name: &str) -> Result<Command> {
     let mut command = Command::new(environment::pg_program(name)?);
-    command.current_dir("/").env("LC_ALL", "C.UTF-8");
+    // With backtraces, errors would carry source paths in their DETAIL.
+    command.current_dir("/").env("LC_ALL", "C.UTF-8").env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
     if let Some(user) = environment::run_as()? {
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     }

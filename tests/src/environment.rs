@@ -13,6 +13,8 @@ pub const DIR: &str = "BOXOFFICE_TEST_DIR";
 pub const PG_BIN: &str = "BOXOFFICE_TEST_PG_BIN";
 /// URL of the shared cluster's superuser.
 pub const ADMIN_URL: &str = "BOXOFFICE_TEST_ADMIN_URL";
+/// Log of the shared cluster's server.
+pub const SERVER_LOG: &str = "BOXOFFICE_TEST_SERVER_LOG";
 /// The worker's program.
 pub const INGRESS: &str = "BOXOFFICE_TEST_INGRESS";
 /// User that servers must run as; empty: the caller.

@@ -15,16 +15,23 @@
 //! `make test` provides the environment (see `environment`); [`Cluster::start`] makes more servers, for tests that
 //! stop, kill or restart one. Signatures are made here without the project's own code, so that both check each other.
 
+pub mod body;
 mod cluster;
 mod database;
 mod environment;
 pub mod http;
+pub mod payloads;
+pub mod program;
+pub mod scene;
 pub mod sign;
+pub mod sql;
+pub mod wire;
 mod worker;
 
 pub use cluster::{Cluster, Stop};
 pub use database::{Database, Role};
 pub use environment::samples;
+pub use scene::{Answer, Scene};
 pub use worker::Worker;
 
 /// What tests return.

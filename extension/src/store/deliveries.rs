@@ -3,41 +3,37 @@
 use boxoffice_core::backoff;
 use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys::BuiltinOid::{
-    self, BOOLARRAYOID, BOOLOID, BYTEAARRAYOID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
-};
+use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT4OID, INT8OID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::spi::SpiClient;
 
 use super::plan::Plan;
+use super::table::{Cell, Conflict, Kind, Table};
 use super::{micros, timestamp};
 use crate::error::Result;
 
-const TEXT: BuiltinOid = TEXTARRAYOID;
-
-static APPEND: Plan = Plan {
-    sql: "INSERT INTO boxoffice.webhook_logs (platform, event_type, source, status, processed, platform_order_id, error_message, error_code,
-              notes, verified_by, headers, body, next_attempt_at, fetched_at, created_at, processed_at)
-          SELECT $1[i], $2[i], $3[i], $4[i], $15[i], $5[i], $6[i], $7[i], CASE WHEN $8[i] <> '' THEN string_to_array($8[i], chr(10)) END,
-              $9[i], $10[i]::jsonb, $11[i], $12[i], $13[i], $14, CASE WHEN $15[i] THEN $14 END
-          FROM generate_series(1, array_length($1, 1)) AS i
-          RETURNING id",
-    types: &[
-        TEXT,
-        TEXT,
-        TEXT,
-        TEXT,
-        TEXT,
-        TEXT,
-        TEXT,
-        TEXT,
-        TEXT,
-        TEXT,
-        BYTEAARRAYOID,
-        TIMESTAMPTZARRAYOID,
-        TIMESTAMPTZARRAYOID,
-        TIMESTAMPTZOID,
-        BOOLARRAYOID,
+static LOGS: Table = Table {
+    name: "boxoffice.webhook_logs",
+    columns: &[
+        ("platform", Kind::Text),
+        ("event_type", Kind::Text),
+        ("source", Kind::Text),
+        ("status", Kind::Text),
+        ("processed", Kind::Bool),
+        ("platform_order_id", Kind::Text),
+        ("error_message", Kind::Text),
+        ("error_code", Kind::Text),
+        ("notes", Kind::Lines),
+        ("next_attempt_at", Kind::Time),
+        ("verified_by", Kind::Text),
+        ("fetched_at", Kind::Time),
+        ("headers", Kind::Json),
+        ("body", Kind::Bytes),
+        ("created_at", Kind::Time),
+        ("processed_at", Kind::Time),
     ],
+    key: &["id"],
+    sticky: None,
+    returning: "id",
 };
 
 static LOCK: Plan = Plan {
@@ -56,7 +52,7 @@ static DUE: Plan = Plan {
 static FINISH: Plan = Plan {
     sql: "UPDATE boxoffice.webhook_logs SET status = $2, processed = $9, event_type = COALESCE($3, event_type),
               platform_order_id = COALESCE($4, platform_order_id), error_message = $5, error_code = $6,
-              notes = CASE WHEN $7 <> '' THEN string_to_array($7, chr(10)) END, attempts = attempts + 1, next_attempt_at = $8,
+              notes = string_to_array($7, chr(10)), attempts = attempts + 1, next_attempt_at = $8,
               processed_at = CASE WHEN $9 THEN clock_timestamp() ELSE processed_at END
           WHERE id = $1",
     types: &[INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, BOOLOID],
@@ -139,11 +135,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn next_attempt(&self, attempts: i32, seed: u64, now: Micros) -> Option<TimestampWithTimeZone> {
-        if self.status != Status::Failed {
-            return None;
-        }
-        timestamp(now.saturating_add(backoff::delay(attempts, seed)))
+    fn next_attempt(&self, attempts: i32, seed: u64, now: Micros) -> Option<Micros> {
+        (self.status == Status::Failed).then(|| now.saturating_add(backoff::delay(attempts, seed)))
+    }
+
+    fn lines(&self) -> Option<String> {
+        (!self.notes.is_empty()).then(|| self.notes.join("\n"))
     }
 }
 
@@ -166,39 +163,35 @@ pub struct Entry<'a> {
 }
 
 /// Appends rows; returns their ids, in order.
-pub fn append(client: &mut SpiClient<'_>, entries: &[Entry<'_>], now: Micros) -> Result<Vec<i64>> {
+pub fn append<'a>(client: &mut SpiClient<'_>, entries: &'a [Entry<'a>], now: Micros) -> Result<Vec<i64>> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    fn column<'a, 'e, T>(entries: &'a [Entry<'e>], value: impl Fn(&'a Entry<'e>) -> T) -> Vec<T> {
-        entries.iter().map(value).collect()
-    }
-    let table = APPEND.write(
-        client,
-        &[
-            column(entries, |e| e.platform).into(),
-            column(entries, |e| e.verdict.event_type.as_deref()).into(),
-            column(entries, |e| e.source.as_str()).into(),
-            column(entries, |e| e.verdict.status.as_str()).into(),
-            column(entries, |e| e.verdict.order_id.as_deref()).into(),
-            column(entries, |e| e.verdict.error.as_ref().map(|(_, message)| message.as_str())).into(),
-            column(entries, |e| e.verdict.error.as_ref().map(|(code, _)| code.as_str())).into(),
-            column(entries, |e| e.verdict.notes.join("\n")).into(),
-            column(entries, |e| e.verified_by).into(),
-            column(entries, |e| e.headers).into(),
-            column(entries, |e| e.body).into(),
-            entries
-                .iter()
-                .zip(0u64..)
-                .map(|(e, i)| e.verdict.next_attempt(1, now.unsigned_abs().wrapping_add(i), now))
-                .collect::<Vec<_>>()
-                .into(),
-            column(entries, |e| e.fetched_at.and_then(timestamp)).into(),
-            timestamp(now).into(),
-            column(entries, |e| e.verdict.status.is_final()).into(),
-        ],
-    )?;
-    // The rows come back as they were inserted: in the order of the arrays.
+    let row = |(entry, seed): (&'a Entry<'a>, u64)| {
+        let verdict = entry.verdict;
+        let error = verdict.error.as_ref();
+        vec![
+            entry.platform.into(),
+            verdict.event_type.clone().into(),
+            entry.source.as_str().into(),
+            verdict.status.as_str().into(),
+            Cell::Bool(Some(verdict.status.is_final())),
+            verdict.order_id.clone().into(),
+            error.map(|(_, message)| message.clone()).into(),
+            error.map(|(code, _)| code.clone()).into(),
+            verdict.lines().into(),
+            Cell::Time(verdict.next_attempt(1, seed, now)),
+            entry.verified_by.into(),
+            Cell::Time(entry.fetched_at),
+            entry.headers.into(),
+            Cell::Bytes(entry.body),
+            Cell::Time(Some(now)),
+            Cell::Time(verdict.status.is_final().then_some(now)),
+        ]
+    };
+    let rows: Vec<_> = entries.iter().zip(now.unsigned_abs()..).map(row).collect();
+    let table = LOGS.insert(client, Conflict::Fail, &rows)?;
+    // The rows come back as they were inserted: in the order given.
     let mut ids = Vec::with_capacity(entries.len());
     for row in table {
         ids.extend(row.get::<i64>(1)?);
@@ -249,7 +242,13 @@ pub fn due(client: &mut SpiClient<'_>, limit: i32, include_dead: bool) -> Result
 }
 
 /// Writes what became of another try. A delivery that has failed too often is dead; returns the status written.
-pub fn finish(client: &mut SpiClient<'_>, id: i64, attempts: i32, verdict: &mut Verdict, now: Micros) -> Result<Status> {
+pub fn finish(
+    client: &mut SpiClient<'_>,
+    id: i64,
+    attempts: i32,
+    verdict: &mut Verdict,
+    now: Micros,
+) -> Result<Status> {
     if verdict.status == Status::Failed && attempts >= backoff::MAX_ATTEMPTS {
         verdict.status = Status::Dead;
     }
@@ -263,8 +262,8 @@ pub fn finish(client: &mut SpiClient<'_>, id: i64, attempts: i32, verdict: &mut 
             verdict.order_id.as_deref().into(),
             verdict.error.as_ref().map(|(_, message)| message.as_str()).into(),
             verdict.error.as_ref().map(|(code, _)| code.as_str()).into(),
-            verdict.notes.join("\n").into(),
-            next.into(),
+            verdict.lines().into(),
+            next.and_then(timestamp).into(),
             verdict.status.is_final().into(),
         ],
     )?;

@@ -16,14 +16,19 @@ const TEXT: BuiltinOid = TEXTARRAYOID;
 
 static READ_LINKS: Plan = Plan {
     sql: "SELECT p.platform, p.external_event_id, p.event_id
-          FROM unnest($1, $2) AS k (platform, external_event_id)
+          FROM (SELECT unnest($1) AS platform, unnest($2) AS external_event_id) k
           JOIN boxoffice.ticket_platforms p USING (platform, external_event_id)",
     types: &[TEXT, TEXT],
 };
 
+static READ_LINK: Plan = Plan {
+    sql: "SELECT p.event_id FROM boxoffice.ticket_platforms p WHERE p.platform = $1 AND p.external_event_id = $2",
+    types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
+};
+
 static REGISTER: Plan = Plan {
     sql: "INSERT INTO boxoffice.ticket_platforms (platform, external_event_id, external_title, external_venue, external_starts_at)
-          SELECT * FROM unnest($1, $2, $3, $4, $5)
+          SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5)
           ON CONFLICT DO NOTHING",
     types: &[TEXT, TEXT, TEXT, TEXT, TIMESTAMPTZARRAYOID],
 };
@@ -75,7 +80,11 @@ impl Links {
 /// Looks up the links of all events that the changed orders name, and registers events that were not known yet.
 ///
 /// `mentioned` may tell more about those: title, venue, start.
-pub fn links(client: &mut SpiClient<'_>, changed: &[Changed<'_>], mentioned: &[(Platform, &EventCopy)]) -> Result<Links> {
+pub fn links(
+    client: &mut SpiClient<'_>,
+    changed: &[Changed<'_>],
+    mentioned: &[(Platform, &EventCopy)],
+) -> Result<Links> {
     let mut wanted: BTreeSet<(Platform, &str)> =
         mentioned.iter().map(|(platform, event)| (*platform, event.external_event_id.as_str())).collect();
     for order in changed {
@@ -96,8 +105,15 @@ pub fn links(client: &mut SpiClient<'_>, changed: &[Changed<'_>], mentioned: &[(
 
 /// Looks up links; events that are not known are not in the answer.
 pub fn read_links(client: &SpiClient<'_>, wanted: &BTreeSet<(Platform, &str)>) -> Result<Links> {
-    let (platforms, ids): (Vec<&str>, Vec<&str>) = wanted.iter().map(|(platform, id)| (platform.as_str(), *id)).unzip();
     let mut links = Links::default();
+    // One event is the common case, and a third of the cost.
+    if let (1, Some((platform, id))) = (wanted.len(), wanted.first()) {
+        for row in READ_LINK.read(client, &[platform.as_str().into(), (*id).into()])? {
+            links.0.insert((*platform, (*id).to_owned()), row.get::<String>(1)?);
+        }
+        return Ok(links);
+    }
+    let (platforms, ids): (Vec<&str>, Vec<&str>) = wanted.iter().map(|(platform, id)| (platform.as_str(), *id)).unzip();
     for row in READ_LINKS.read(client, &[platforms.into(), ids.into()])? {
         if let (Some(platform), Some(id)) = (row.get::<String>(1)?, row.get::<String>(2)?) {
             let link = row.get::<String>(3)?;

@@ -12,7 +12,7 @@ use crate::error::Result;
 // Many hints, one job: a resource that is already waited for needs no second job.
 static ENQUEUE: Plan = Plan {
     sql: "INSERT INTO boxoffice.fetch_jobs (platform, path, kind, resource_id, external_event_id)
-          SELECT * FROM unnest($1, $2, $3, $4, $5)
+          SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5)
           ON CONFLICT (platform, account, path) WHERE status = 'waiting' DO NOTHING",
     types: &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID],
 };

@@ -10,20 +10,21 @@ use pgrx::pg_sys::BuiltinOid;
 use pgrx::spi::SpiClient;
 
 use super::plan::Plan;
+use super::table::{Cell, Conflict, Kind, Table};
 use crate::error::Result;
 
-static INSERT_NEW: Plan = Plan {
-    sql: "INSERT INTO boxoffice.order_states (platform, platform_order_id, state)
-          SELECT * FROM unnest($1, $2, $3)
-          ON CONFLICT DO NOTHING
-          RETURNING platform, platform_order_id",
-    types: &[BuiltinOid::TEXTARRAYOID, BuiltinOid::TEXTARRAYOID, BuiltinOid::BYTEAARRAYOID],
+static STATES: Table = Table {
+    name: "boxoffice.order_states",
+    columns: &[("platform", Kind::Text), ("platform_order_id", Kind::Text), ("state", Kind::Bytes)],
+    key: &["platform", "platform_order_id"],
+    sticky: None,
+    returning: "platform, platform_order_id",
 };
 
 // The lateral form makes it one index look-up for each key, whatever the planner thinks of the size of the table.
 static LOCK_KNOWN: Plan = Plan {
     sql: "SELECT s.state
-          FROM unnest($1, $2) WITH ORDINALITY AS k (platform, order_id, position)
+          FROM (SELECT unnest($1) AS platform, unnest($2) AS order_id, generate_series(1, array_length($1, 1)) AS position) k
           CROSS JOIN LATERAL (SELECT o.state FROM boxoffice.order_states o
                               WHERE o.platform = k.platform AND o.platform_order_id = k.order_id
                               FOR UPDATE) s
@@ -32,18 +33,10 @@ static LOCK_KNOWN: Plan = Plan {
 };
 
 static READ_KNOWN: Plan = Plan {
-    sql: "SELECT k.position, o.state
-          FROM unnest($1, $2) WITH ORDINALITY AS k (platform, order_id, position)
+    sql: "SELECT k.position::bigint, o.state
+          FROM (SELECT unnest($1) AS platform, unnest($2) AS order_id, generate_series(1, array_length($1, 1)) AS position) k
           JOIN boxoffice.order_states o ON o.platform = k.platform AND o.platform_order_id = k.order_id",
     types: &[BuiltinOid::TEXTARRAYOID, BuiltinOid::TEXTARRAYOID],
-};
-
-// As an upsert, because that always goes through the index.
-static WRITE_BACK: Plan = Plan {
-    sql: "INSERT INTO boxoffice.order_states AS s (platform, platform_order_id, state)
-          SELECT * FROM unnest($1, $2, $3)
-          ON CONFLICT (platform, platform_order_id) DO UPDATE SET state = excluded.state, updated_at = now()",
-    types: &[BuiltinOid::TEXTARRAYOID, BuiltinOid::TEXTARRAYOID, BuiltinOid::BYTEAARRAYOID],
 };
 
 /// An order whose registers have changed.
@@ -84,9 +77,9 @@ pub fn merge<'f>(client: &mut SpiClient<'_>, facts: &[&'f Observation]) -> Resul
     let known = lock_or_insert(client, facts, &by_order)?;
     let (merged, grown) = fold(facts, by_order, known);
     if !grown.is_empty() {
-        let (keys, states): (Vec<&OrderKey>, Vec<Vec<u8>>) = grown.into_iter().unzip();
-        let (platforms, ids) = columns(keys.into_iter());
-        WRITE_BACK.write(client, &[platforms.into(), ids.into(), states.into()])?;
+        let rows: Vec<_> = grown.iter().map(|(key, state)| row(key, state)).collect();
+        // As an upsert, because that always goes through the index.
+        STATES.insert(client, Conflict::Overwrite, &rows)?;
     }
     Ok(merged)
 }
@@ -146,9 +139,9 @@ fn lock_or_insert<'k>(
             state.encode()
         })
         .collect();
-    let (platforms, ids) = columns(by_order.keys().copied());
+    let rows: Vec<_> = by_order.keys().zip(&fresh).map(|(key, state)| row(key, state)).collect();
     let mut inserted = BTreeSet::new();
-    for row in INSERT_NEW.write(client, &[platforms.into(), ids.into(), fresh.into()])? {
+    for row in STATES.insert(client, Conflict::Keep, &rows)? {
         if let (Some(platform), Some(order_id)) = (row.get::<String>(1)?, row.get::<String>(2)?) {
             inserted.extend(Platform::from_name(&platform).map(|platform| OrderKey { platform, order_id }));
         }
@@ -176,6 +169,10 @@ fn read_known<'k>(client: &SpiClient<'_>, by_order: &ByOrder<'k>) -> Result<BTre
         }
     }
     Ok(known)
+}
+
+fn row<'a>(key: &'a OrderKey, state: &'a [u8]) -> Vec<Cell<'a>> {
+    vec![key.platform.as_str().into(), key.order_id.as_str().into(), Cell::Bytes(state)]
 }
 
 fn columns<'k>(keys: impl Iterator<Item = &'k OrderKey>) -> (Vec<&'static str>, Vec<&'k str>) {

@@ -1,6 +1,8 @@
-//! Settings and secrets of all platforms, read once a call.
+//! Settings and secrets of all platforms, kept in memory until somebody changes them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use boxoffice_core::platform::Platform;
 use boxoffice_core::settings::{Authentication, Encoding, Secret, Secrets, Settings, SignedContent};
@@ -10,6 +12,7 @@ use pgrx::spi::SpiClient;
 use super::micros;
 use super::plan::Plan;
 use crate::error::Result;
+use crate::server;
 
 /// What is set for each platform.
 pub type AllSettings = BTreeMap<Platform, (Settings, Secrets)>;
@@ -21,18 +24,41 @@ static READ: Plan = Plan {
           FROM boxoffice.platform_settings s
           UNION ALL
           SELECT k.platform, k.kind, k.value, k.valid_until, k.generation, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-          FROM boxoffice.webhook_secrets k
-          ORDER BY generation DESC NULLS FIRST",
+          FROM boxoffice.webhook_secrets k",
     types: &[],
 };
 
-/// Reads them; platforms without rows have their defaults and no secret.
-pub fn read(client: &SpiClient<'_>) -> Result<AllSettings> {
+thread_local! {
+    static KEPT: RefCell<Option<Rc<AllSettings>>> = const { RefCell::new(None) };
+}
+
+/// The present settings; platforms without rows have their defaults and no secret.
+pub fn read(client: &SpiClient<'_>) -> Result<Rc<AllSettings>> {
+    // Asked before the rows are read: a change that comes in meanwhile makes the copy stale again.
+    if !server::settings_are_stale() {
+        if let Some(kept) = KEPT.with_borrow(Clone::clone) {
+            return Ok(kept);
+        }
+    }
+    let all = load(client).inspect_err(|_| server::forget_settings())?;
+    let all = Rc::new(all);
+    if server::sees_latest() {
+        KEPT.with_borrow_mut(|kept| *kept = Some(Rc::clone(&all)));
+    } else {
+        // An old snapshot may lack a rotation whose message has already been heard.
+        server::forget_settings();
+    }
+    Ok(all)
+}
+
+fn load(client: &SpiClient<'_>) -> Result<AllSettings> {
     let mut all: AllSettings =
         Platform::ALL.into_iter().map(|p| (p, (p.default_settings(), Secrets::default()))).collect();
+    let (mut keys, mut tokens) = (Vec::new(), Vec::new());
     for row in READ.read(client, &[])? {
         let Some(name) = row.get::<String>(1)? else { continue };
-        let Some((settings, secrets)) = Platform::from_name(&name).and_then(|p| all.get_mut(&p)) else { continue };
+        let Some(platform) = Platform::from_name(&name) else { continue };
+        let Some((settings, _)) = all.get_mut(&platform) else { continue };
         let Some(kind) = row.get::<String>(2)? else {
             let column = |i: usize| row.get::<String>(i);
             if let Some(word) = column(6)? {
@@ -70,11 +96,21 @@ pub fn read(client: &SpiClient<'_>) -> Result<AllSettings> {
             continue;
         };
         let Some(value) = row.get::<String>(3)? else { continue };
+        let generation = row.get::<i32>(5)?.unwrap_or_default();
         let secret = Secret { value, valid_until: row.get::<TimestampWithTimeZone>(4)?.map(micros) };
         match kind.as_str() {
-            "path_token" => secrets.path_token.push(secret),
-            _ => secrets.signature.push(secret),
+            "path_token" => tokens.push((generation, platform, secret)),
+            _ => keys.push((generation, platform, secret)),
         }
+    }
+    // Newest first. Sorted here: there are few, and a sort in SQL would cost more than the rest of the statement.
+    keys.sort_by_key(|(generation, ..)| std::cmp::Reverse(*generation));
+    tokens.sort_by_key(|(generation, ..)| std::cmp::Reverse(*generation));
+    for (_, platform, key) in keys {
+        all.entry(platform).and_modify(|(_, secrets)| secrets.signature.push(key));
+    }
+    for (_, platform, token) in tokens {
+        all.entry(platform).and_modify(|(_, secrets)| secrets.path_token.push(token));
     }
     Ok(all)
 }

@@ -1,0 +1,79 @@
+-- What the benchmark needs in its database.
+
+-- The deliveries: every statement under test reads its own by primary key, the floor's too.
+CREATE TABLE public.bench_bodies (
+    id integer PRIMARY KEY,
+    headers jsonb NOT NULL,
+    body text NOT NULL
+);
+ALTER TABLE public.bench_bodies SET (autovacuum_enabled = off);
+
+-- The same deliveries as ready arguments of ingest_webhooks(). Not compressed: unpacking is no part of what is measured.
+CREATE TABLE public.bench_batches (
+    id integer PRIMARY KEY,
+    platforms text[] NOT NULL,
+    headers jsonb[] NOT NULL,
+    bodies bytea[] NOT NULL
+);
+ALTER TABLE public.bench_batches ALTER headers SET STORAGE EXTERNAL, ALTER bodies SET STORAGE EXTERNAL;
+
+-- The floor: the tables that the first version of the system had, without triggers, foreign keys and row-level
+-- security, and with one index besides the primary key.
+CREATE SCHEMA naive;
+CREATE TABLE naive.webhook_logs (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    platform text NOT NULL,
+    event_type text NOT NULL,
+    payload jsonb NOT NULL,
+    signature text,
+    "timestamp" timestamptz NOT NULL DEFAULT now(),
+    processed boolean DEFAULT false,
+    error_message text,
+    created_at timestamptz DEFAULT now()
+);
+CREATE INDEX ON naive.webhook_logs ("timestamp");
+
+CREATE TABLE naive.ticket_sales (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    event_id uuid,
+    customer_name text NOT NULL,
+    customer_email text NOT NULL,
+    ticket_quantity integer NOT NULL DEFAULT 1,
+    ticket_type text DEFAULT 'general',
+    total_amount numeric(10, 2) NOT NULL,
+    platform text CHECK (platform IN ('humanitix', 'eventbrite', 'manual')),
+    platform_order_id text,
+    purchase_date timestamptz DEFAULT now(),
+    refund_status text DEFAULT 'none'
+        CHECK (refund_status IN ('none', 'requested', 'processed', 'cancelled', 'refunded', 'partial')),
+    created_at timestamptz DEFAULT now(),
+    currency text DEFAULT 'AUD',
+    raw_data jsonb,
+    updated_at timestamptz DEFAULT now(),
+    refund_amount numeric(10, 2),
+    refund_date timestamptz,
+    UNIQUE (platform, platform_order_id)
+);
+
+CREATE TABLE naive.attendees (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    ticket_sale_id uuid,
+    event_id uuid,
+    first_name text,
+    last_name text,
+    email text,
+    phone text,
+    ticket_type text,
+    ticket_price numeric(10, 2),
+    barcode text,
+    qr_code text,
+    status text DEFAULT 'registered' CHECK (status IN ('registered', 'checked_in', 'no_show', 'cancelled')),
+    checked_in_at timestamptz,
+    checked_in_by uuid,
+    platform text CHECK (platform IN ('humanitix', 'eventbrite', 'manual')),
+    platform_attendee_id text,
+    platform_data jsonb,
+    created_at timestamptz DEFAULT now(),
+    updated_at timestamptz DEFAULT now(),
+    UNIQUE (platform, platform_attendee_id)
+);
