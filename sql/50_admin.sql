@@ -201,6 +201,7 @@ BEGIN
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
         'boxoffice.attendees, boxoffice.webhook_logs, boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status TO %I', role_name);
+    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) TO %I', role_name);
     INSERT INTO boxoffice.access_grants (grantee, event_id) VALUES (role_name, grant_reader.event_id) ON CONFLICT DO NOTHING;
 END
 $$;
@@ -257,3 +258,39 @@ AS $$
         WHERE (l.status = 'failed') <> (l.next_attempt_at IS NOT NULL)
 $$;
 COMMENT ON FUNCTION boxoffice.check_consistency() IS 'Rows that contradict each other: orphans, impossible quantities and amounts, wrong links. Empty when all is well; reads everything.';
+
+CREATE FUNCTION boxoffice.payload(delivery boxoffice.webhook_logs) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN pg_catalog.convert_from(delivery.body, 'UTF8')::jsonb;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) IS 'The body of a delivery as jsonb, for reading: SELECT l.id, l.payload FROM boxoffice.webhook_logs l. NULL where the body is not JSON.';
+
+CREATE FUNCTION boxoffice.purge_webhook_logs(older_than interval DEFAULT '400 days', max_rows integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+DECLARE
+    removed integer;
+BEGIN
+    IF older_than IS NULL OR max_rows IS NULL THEN
+        RAISE EXCEPTION 'older_than and max_rows must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF older_than < interval '30 days' THEN
+        RAISE EXCEPTION 'deliveries are kept for at least 30 days'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'They are the audit trail, and what replays are made from.';
+    END IF;
+    -- In pieces and past locked rows, so that it never waits for a delivery nor a delivery for it.
+    DELETE FROM boxoffice.webhook_logs l
+        WHERE l.id IN (SELECT d.id FROM boxoffice.webhook_logs d
+                       WHERE d.processed AND d.created_at < pg_catalog.now() - older_than
+                       ORDER BY d.created_at LIMIT max_rows FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.purge_webhook_logs(interval, integer) IS 'Deletes deliveries about which nothing is left to be done, the oldest first, at most max_rows of them; call again while it returns max_rows. Sales and attendees stay. Says how many.';

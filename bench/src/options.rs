@@ -63,7 +63,7 @@ impl Options {
             anyhow::bail!("--only: there is no part {letter}");
         }
         let (rounds_default, calls, batches, seconds, step_calls) =
-            if quick { (3, 500, 10, 1, 250) } else { (5, 2000, 40, 3, 1000) };
+            if quick { (3, 500, 16, 1, 250) } else { (5, 2000, 40, 3, 1000) };
         let rounds = rounds.unwrap_or(rounds_default);
         let steps = only.contains('g');
         Ok(Some(Options { quick, rounds, calls, batches, seconds, step_calls, steps, only }))

@@ -19,6 +19,7 @@ pub mod body;
 mod cluster;
 mod database;
 mod environment;
+pub mod hold;
 pub mod http;
 pub mod payloads;
 pub mod program;
@@ -31,6 +32,7 @@ mod worker;
 pub use cluster::{Cluster, Stop};
 pub use database::{Database, Role};
 pub use environment::samples;
+pub use hold::Hold;
 pub use scene::{Answer, Scene};
 pub use worker::Worker;
 

@@ -40,8 +40,8 @@ const SECTIONS: [(&str, &str); 11] = [
         "columns",
         "SELECT concat_ws(', ', format('%s %s %s %s', attrelid::regclass, to_char(attnum, 'FM00'), attname, format_type(atttypid, atttypmod)),
              CASE WHEN attnotnull THEN 'not null' END, 'default ' || pg_get_expr(d.adbin, d.adrelid),
-             CASE WHEN attidentity <> '' THEN 'identity ' || attidentity END,
-             CASE WHEN attgenerated <> '' THEN 'generated ' || attgenerated END, 'acl ' || attacl::text)
+             CASE WHEN attidentity <> '' THEN 'identity ' || attidentity::text END,
+             CASE WHEN attgenerated <> '' THEN 'generated ' || attgenerated::text END, 'acl ' || attacl::text)
          FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
          WHERE relnamespace = 'boxoffice'::regnamespace AND relkind IN ('r', 'v', 'm', 'p') AND attnum > 0 AND NOT attisdropped",
     ),
