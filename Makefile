@@ -6,7 +6,7 @@ export PG PG_CONFIG TESTS ARGS
 .PHONY: help up down status psql logs demo clean test test-unit test-e2e bench fmt lint doc deps build install
 
 help: ## this list
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## build and start everything: a private cluster in .boxoffice, the worker on 127.0.0.1:8080
 	@scripts/up
@@ -29,7 +29,7 @@ test-unit: ## only those that need no server
 	@scripts/test unit
 test-e2e: ## only those on a real server with the real worker
 	@scripts/test e2e
-bench: ## what one webhook costs, step by step
+bench: ## what one webhook costs, step by step; QUICK=1 takes a minute
 	@scripts/bench
 fmt: ## format the code
 	@cargo fmt --all

@@ -5,7 +5,7 @@ use crate::Result;
 /// What `--help` prints.
 pub const HELP: &str = "\
 Usage: make bench [QUICK=1] [ARGS=\"...\"]
-  --quick         a minute instead of seven; the table is printed, but not kept (QUICK=1 does the same)
+  --quick         a minute instead of five; the table is printed, but not kept (QUICK=1 does the same)
   --rounds N      rounds of everything that is compared
   --only LETTERS  some of: b floor, c single calls, d batches of 64, e HTTP, f updates and duplicates, g steps
   --help          this
@@ -63,7 +63,7 @@ impl Options {
             anyhow::bail!("--only: there is no part {letter}");
         }
         let (rounds_default, calls, batches, seconds, step_calls) =
-            if quick { (3, 500, 16, 1, 250) } else { (5, 2000, 40, 3, 1000) };
+            if quick { (2, 400, 16, 1, 200) } else { (5, 1000, 30, 3, 1000) };
         let rounds = rounds.unwrap_or(rounds_default);
         let steps = only.contains('g');
         Ok(Some(Options { quick, rounds, calls, batches, seconds, step_calls, steps, only }))

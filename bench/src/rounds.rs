@@ -1,4 +1,7 @@
-//! Everything that is compared, interleaved: whatever else the machine does in a round befalls all of them.
+//! Everything that is compared with the floor, which is measured before and after each of them: what else the machine
+//! does at the time befalls both.
+
+use std::fmt;
 
 use anyhow::{Context as _, bail, ensure};
 use boxoffice_tests::Worker;
@@ -12,8 +15,6 @@ use crate::{Result, cpu, progress};
 /// Something that is compared with the floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contender {
-    /// (b) BEGIN, three INSERTs, COMMIT.
-    Floor,
     /// (c) `ingest_webhook`; (f) with updates and duplicates.
     Single { mixed: bool },
     /// (d) `ingest_webhooks` of 64.
@@ -23,8 +24,7 @@ pub enum Contender {
 }
 
 /// All of them, in the order of the table.
-pub const CONTENDERS: [(char, Contender); 9] = [
-    ('b', Contender::Floor),
+pub const CONTENDERS: [(char, Contender); 8] = [
     ('c', Contender::Single { mixed: false }),
     ('d', Contender::Batch),
     ('e', Contender::Http { connections: 1, mixed: false }),
@@ -35,15 +35,40 @@ pub const CONTENDERS: [(char, Contender); 9] = [
     ('f', Contender::Http { connections: 64, mixed: true }),
 ];
 
-/// What a contender did in a round.
+/// What a contender, or the floor, did in a round.
 #[derive(Debug, Clone, Copy)]
 pub struct Figure {
     /// Webhooks a second.
     pub rate: f64,
+    /// `rate` over that of the floor before and after it.
+    pub ratio: f64,
+    /// The same for `server`.
+    pub cpu_ratio: f64,
     /// Microseconds of CPU time of the server for each.
     pub server: f64,
     /// Only over HTTP.
     pub http: Option<HttpFigure>,
+}
+
+impl Figure {
+    fn of(rate: f64, cpu: f64, count: usize) -> Figure {
+        Figure { rate, server: cpu / count as f64, ratio: 1.0, cpu_ratio: 1.0, http: None }
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Contender::Single { mixed: false } => write!(f, "(c) `ingest_webhook`"),
+            Contender::Batch => write!(f, "(d) `ingest_webhooks` of {BATCH}"),
+            Contender::Http { connections: 1, .. } => write!(f, "(e) HTTP, 1 connection"),
+            Contender::Http { connections, mixed: false } => write!(f, "(e) HTTP, {connections} connections"),
+            Contender::Single { mixed: true } => write!(f, "(f) `ingest_webhook`, 15 % updates, 15 % duplicates"),
+            Contender::Http { connections, mixed: true } => {
+                write!(f, "(f) HTTP, {connections} connections, 15 % updates, 15 % duplicates")
+            }
+        }
+    }
 }
 
 /// What only HTTP has.
@@ -62,6 +87,8 @@ pub struct HttpFigure {
 /// Figures of all rounds.
 #[derive(Debug, Default)]
 pub struct Results {
+    /// (b) BEGIN, three INSERTs, COMMIT.
+    pub floor: Vec<Figure>,
     /// One row for each contender, one figure for each round.
     pub rows: Vec<(Contender, Vec<Figure>)>,
     /// Answers over HTTP.
@@ -99,18 +126,23 @@ impl<'s> Rounds<'s> {
 
     /// One of each. Every round begins with another one.
     pub async fn run(&mut self, number: usize) -> Result {
+        let mut before = self.floor().await?;
         let count = self.results.rows.len();
         for i in 0..count {
-            let row = (i + number * 2) % count;
+            let row = (i + number * 3) % count;
             let contender = self.results.rows[row].0;
             self.server.reset().await?;
-            let figure = match contender {
-                Contender::Floor => self.floor().await?,
+            let mut figure = match contender {
                 Contender::Single { mixed } => self.single(mixed).await?,
                 Contender::Batch => self.batch().await?,
                 Contender::Http { connections, mixed } => self.http(connections, mixed).await?,
             };
-            progress(&format!("round {}, {contender:?}: {:.0}/s, {:.0} µs", number + 1, figure.rate, figure.server));
+            let after = self.floor().await?;
+            figure.ratio = figure.rate * 2.0 / (before.rate + after.rate);
+            figure.cpu_ratio = figure.server * 2.0 / (before.server + after.server);
+            before = after;
+            let Figure { rate, ratio, server, .. } = figure;
+            progress(&format!("round {}, {contender}: {rate:.0}/s, {ratio:.2} × floor, {server:.0} µs", number + 1));
             self.results.rows[row].1.push(figure);
         }
         Ok(())
@@ -125,11 +157,14 @@ impl<'s> Rounds<'s> {
         Ok(self.results)
     }
 
-    async fn floor(&self) -> Result<Figure> {
+    async fn floor(&mut self) -> Result<Figure> {
+        self.server.reset().await?;
         let run = self.server.pgbench("floor", bodies::NEW, self.options.calls)?;
         let count = CLIENTS * self.options.calls;
         ensure!(self.server.naive_rows().await? == Rows::of_new_orders(count), "the floor lost something");
-        Ok(Figure { rate: run.rate, server: run.cpu / count as f64, http: None })
+        let figure = Figure::of(run.rate, run.cpu, count);
+        self.results.floor.push(figure);
+        Ok(figure)
     }
 
     async fn single(&self, mixed: bool) -> Result<Figure> {
@@ -144,7 +179,7 @@ impl<'s> Rounds<'s> {
         } else {
             ensure!(rows == Rows::of_new_orders(count), "{count} calls, but {rows:?}");
         }
-        Ok(Figure { rate: run.rate, server: run.cpu / count as f64, http: None })
+        Ok(Figure::of(run.rate, run.cpu, count))
     }
 
     async fn batch(&self) -> Result<Figure> {
@@ -152,7 +187,7 @@ impl<'s> Rounds<'s> {
         let count = CLIENTS * self.options.batches * BATCH;
         let rows = self.server.rows().await?;
         ensure!(rows == Rows::of_new_orders(count), "{count} deliveries, but {rows:?}");
-        Ok(Figure { rate: run.rate * BATCH as f64, server: run.cpu / count as f64, http: None })
+        Ok(Figure::of(run.rate * BATCH as f64, run.cpu, count))
     }
 
     async fn http(&mut self, connections: usize, mixed: bool) -> Result<Figure> {
@@ -176,16 +211,14 @@ impl<'s> Rounds<'s> {
         ensure!(mixed || rows == Rows::of_new_orders(usize::try_from(kept)?), "{kept} new orders, but {rows:?}");
         self.results.acknowledged += load.acknowledged;
         self.results.cut_off += cut_off;
-        Ok(Figure {
-            rate: load.acknowledged as f64 / load.seconds,
-            server: server / kept as f64,
-            http: Some(HttpFigure {
-                worker: worker / kept as f64,
-                batch: committed / (after.transactions - before.transactions),
-                p50: load.p50,
-                p99: load.p99,
-            }),
-        })
+        let http = HttpFigure {
+            worker: worker / kept as f64,
+            batch: committed / (after.transactions - before.transactions),
+            p50: load.p50,
+            p99: load.p99,
+        };
+        let rate = load.acknowledged as f64 / load.seconds;
+        Ok(Figure { http: Some(http), ..Figure::of(rate, server, usize::try_from(kept)?) })
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Statement};
 use crate::bodies::{self, Copy, Delivery};
 use crate::options::{BATCH, Options};
 use crate::server::Server;
+use crate::statistics::Spread;
 use crate::{Result, cpu, progress};
 
 /// How the worker hands over deliveries.
@@ -27,6 +28,10 @@ const ATTENDEES: &str = "INSERT INTO naive.attendees (first_name, last_name, ema
                                 ('Jack', 'Placeholder', 'guest@example.com', 'General Admission', 33.75, $1, 'humanitix', 'b' || $1)";
 /// Calls in a long transaction.
 const LONG: usize = 50;
+/// Calls before anything is measured.
+const WARM: usize = 50;
+/// How often all steps are measured; the middle counts.
+const PASSES: usize = 5;
 /// First number of the orders of this part.
 const FIRST: u64 = 300_000_000;
 
@@ -94,17 +99,26 @@ fn update(i: u64) -> Delivery {
 /// Measures all steps.
 pub async fn measure(server: &Server, options: &Options) -> Result<Vec<Step>> {
     server.reset().await?;
-    server.preload(2 * options.step_calls as u64 + 100).await?;
+    server.preload((2 * options.step_calls + WARM) as u64).await?;
     let client = server.database.client().await?;
     let process = u32::try_from(client.query_one("SELECT pg_backend_pid()", &[]).await?.get::<_, i32>(0))?;
-    let mut steps = Vec::new();
-    for (position, &(name, call)) in STEPS.iter().enumerate() {
+    let mut runners = Vec::new();
+    for (position, &(_, call)) in STEPS.iter().enumerate() {
         let mut runner = Runner::new(&client, process, call, position).await?;
-        runner.run(50, 1).await?;
-        let alone = runner.run(options.step_calls, 1).await?;
-        let together = runner.run(options.step_calls, LONG).await?;
-        progress(&format!("{name}: {alone:.0} µs, {together:.0} µs in long transactions"));
-        steps.push(Step { name, alone, together });
+        runner.run(WARM, 1).await?;
+        runners.push((runner, Vec::new(), Vec::new()));
+    }
+    for pass in 1..=PASSES {
+        for (runner, alone, together) in &mut runners {
+            alone.push(runner.run(options.step_calls / PASSES, 1).await?);
+            together.push(runner.run(options.step_calls / PASSES, LONG).await?);
+        }
+        progress(&format!("steps, pass {pass} of {PASSES}"));
+    }
+    let middle = |figures: Vec<f64>| Spread::of(figures).map_or(f64::NAN, |spread| spread.median);
+    let mut steps = Vec::new();
+    for ((name, _), (_, alone, together)) in STEPS.iter().zip(runners) {
+        steps.push(Step { name, alone: middle(alone), together: middle(together) });
     }
     Ok(steps)
 }

@@ -28,7 +28,7 @@ pub struct Observation {
     pub fact: Fact,
 }
 
-/// One thing seen; what each contributes is `merge.md` section 3.
+/// One thing seen; what each contributes is section 3 of the merge rules in `docs/DESIGN.md`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// Humanitix API order.
@@ -144,7 +144,7 @@ pub struct OrderDoc {
 pub struct AttendeeCopy {
     /// The platform's own id.
     pub id: String,
-    /// **Effective** version: the newest of the copy's own version and all dates inside it (`merge.md` 1).
+    /// **Effective** version: the newest of the copy's own version and all dates inside it (merge rules, section 1).
     pub version: Micros,
     /// What it says.
     pub doc: AttendeeDoc,

@@ -31,7 +31,7 @@ pub struct Step {
 pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Step>> {
     let Some(platform) = Platform::from_name(platform) else {
         let names: Vec<&str> = Platform::ALL.iter().map(|p| p.as_str()).collect();
-        let detail = format!("there is no such platform; there are {}", names.join(" and "));
+        let detail = format!("{}. There are {}.", because(Refusal::UnknownPlatform), names.join(" and "));
         return Ok(vec![Step { step: "platform", passed: Some(false), detail }, answer("HTTP 404")]);
     };
     let now = now();
@@ -49,6 +49,9 @@ pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Ste
         let refusal = judged.as_ref().err().map(|r| r.refusal);
         // What cannot be believed is still read, to show what is wrong besides.
         let understood = judged.map_or_else(|_| delivery::trust(platform, headers, body), |(_, understood)| understood);
+        if let (Ok(_), Some(refusal)) = (&verified, refusal) {
+            steps.push(Step { step: "registration", passed: Some(false), detail: because(refusal) });
+        }
         steps.extend(content(&understood));
         if let Meaning::Apply(facts) = &understood.meaning {
             let preview = orders::preview(client, &facts.iter().collect::<Vec<_>>())?;
@@ -66,6 +69,10 @@ pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Ste
 
 fn answer(detail: &str) -> Step {
     Step { step: "answer", passed: None, detail: detail.to_owned() }
+}
+
+fn because(refusal: Refusal) -> String {
+    format!("{}: {}. {}", refusal.code(), refusal.message(), refusal.hint())
 }
 
 fn authentication(settings: &Settings, secrets: &Secrets, now: Micros) -> Step {
@@ -112,7 +119,7 @@ fn verification(
         Err(refusal) => {
             let finding = finding(settings, secrets, headers, body, now);
             let finding = finding.map_or(String::new(), |f| format!(" Found: {f}."));
-            format!("{}: {}. {}{finding}", refusal.code(), refusal.message(), refusal.hint())
+            format!("{}{finding}", because(*refusal))
         }
     };
     Step { step: "verification", passed: Some(verified.is_ok()), detail }

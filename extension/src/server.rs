@@ -73,6 +73,8 @@ pub fn process_id() -> i32 {
 
 /// Whether settings were changed, by whomever, since the last call; true at first.
 pub fn settings_are_stale() -> bool {
+    // SAFETY: reads this backend's queue of messages. Without it a long transaction might hear of a rotation only at its end.
+    unsafe { pg_sys::AcceptInvalidationMessages() }
     STALE.swap(false, Ordering::Relaxed)
 }
 

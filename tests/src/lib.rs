@@ -23,6 +23,7 @@ pub mod hold;
 pub mod http;
 pub mod payloads;
 pub mod program;
+pub mod random;
 pub mod scene;
 pub mod sign;
 pub mod sql;

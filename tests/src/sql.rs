@@ -1,8 +1,11 @@
 //! SQL as the tests speak it: rows as text, a delivery as one call, errors as their parts.
 
+use std::future::poll_fn;
+
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Error, SimpleQueryMessage};
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, Client, Error, NoTls, SimpleQueryMessage};
 
 use crate::{Result, sign};
 
@@ -131,4 +134,29 @@ fn receipt(row: &tokio_postgres::Row) -> Result<Receipt> {
         http_status: row.try_get("http_status")?,
         message: row.try_get("message")?,
     })
+}
+
+/// Runs a script on a connection of its own; what the server remarks about each of its statements (NOTICE, WARNING, LOG).
+pub async fn remarks(url: &str, statements: &[&str]) -> Result<Vec<Vec<DbError>>> {
+    let (client, mut connection) = tokio_postgres::connect(url, NoTls).await?;
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notice(notice) = message {
+                // Nobody may be listening any more.
+                let _ = sender.send(notice);
+            }
+        }
+    });
+    let mut all = Vec::new();
+    for statement in statements {
+        client.simple_query(statement).await.with_context(|| (*statement).to_owned())?;
+        // Remarks come before the statement's end.
+        let mut remarks = Vec::new();
+        while let Ok(remark) = receiver.try_recv() {
+            remarks.push(remark);
+        }
+        all.push(remarks);
+    }
+    Ok(all)
 }

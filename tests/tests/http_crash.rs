@@ -65,7 +65,7 @@ async fn all_kept(db: &Database, tasks: JoinSet<Result<Acknowledged>>) -> Result
 #[tokio::test(flavor = "multi_thread")]
 async fn t14_a_stopped_worker_finishes_what_it_has_taken() -> Result {
     let scene = Scene::open_with(Database::create().await?, &[("BOXOFFICE_DB_CONNECTIONS", "1")]).await?;
-    let (scene, hold) = (Arc::new(scene), Hold::begin(&scene.db).await?);
+    let (hold, scene) = (Hold::begin(&scene.db).await?, Arc::new(scene));
     let send = |number: usize| {
         let (scene, body) = (Arc::clone(&scene), bytes(&envelope("order.created", &format!("o{number}"))));
         tokio::spawn(async move { scene.signed(body).await })

@@ -89,7 +89,7 @@ async fn concurrent_copies_of_one_delivery_make_one_sale() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_arrives_during_a_commit_travels_together() -> Result {
     let scene = Scene::open_with(Database::create().await?, &[("BOXOFFICE_DB_CONNECTIONS", "1")]).await?;
-    let (scene, hold) = (Arc::new(scene), Hold::begin(&scene.db).await?);
+    let (hold, scene) = (Hold::begin(&scene.db).await?, Arc::new(scene));
     let first = tokio::spawn(send(Arc::clone(&scene), vec![bytes(&envelope("order.created", "o0"))]));
     hold.caught(1).await?;
     // Duplicates, a hint, an update and its order in one batch.

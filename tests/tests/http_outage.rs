@@ -92,8 +92,9 @@ async fn a_server_that_may_only_be_read_is_our_trouble() -> Result {
     let scene = own_scene(&[]).await?;
     let body = bytes(&envelope("order.created", "o1"));
     let switch = async |value: &str| -> Result {
-        scene.client.batch_execute(&format!("SET default_transaction_read_only = off; ALTER SYSTEM SET default_transaction_read_only = {value}")).await?;
-        scene.client.batch_execute("SELECT pg_reload_conf()").await?;
+        for statement in ["SET default_transaction_read_only = off", &format!("ALTER SYSTEM SET default_transaction_read_only = {value}"), "SELECT pg_reload_conf()"] {
+            scene.client.batch_execute(statement).await?;
+        }
         Ok(())
     };
     switch("on").await?;

@@ -83,7 +83,7 @@ impl Desk {
         let path = format!("{}:{}", programs()?.display(), env::var("PATH")?);
         let mut command = Command::new(program);
         command.current_dir(&self.folder).env("PATH", path).env("PSQLRC", "/dev/null").env("PGTZ", "UTC");
-        command.env("LC_ALL", "C.UTF-8");
+        command.env("LC_ALL", "C.UTF-8").env("no_proxy", "127.0.0.1");
         Ok(command)
     }
 }
