@@ -25,7 +25,7 @@ COMMENT ON COLUMN boxoffice.platform_settings.authentication IS 'signature (defa
 COMMENT ON COLUMN boxoffice.platform_settings.signature_header IS 'Header with the signature, lower case. Default: x-humanitix-signature, x-eventbrite-signature.';
 COMMENT ON COLUMN boxoffice.platform_settings.signature_encoding IS 'hex (default) or base64.';
 COMMENT ON COLUMN boxoffice.platform_settings.signature_prefix IS 'What stands before the signature, for example sha256=. Default: nothing.';
-COMMENT ON COLUMN boxoffice.platform_settings.timestamp_header IS 'Header with the time of signing (seconds since 1970). Default, and empty string: none.';
+COMMENT ON COLUMN boxoffice.platform_settings.timestamp_header IS 'Header with the time of signing (seconds or milliseconds since 1970). Default, and empty string: none.';
 COMMENT ON COLUMN boxoffice.platform_settings.signed_content IS 'body (default), timestamp.body (timestamp header, full stop, body) or timestampbody (no separator).';
 COMMENT ON COLUMN boxoffice.platform_settings.tolerance_seconds IS 'How far the time of signing may be from now, both ways. Default 300.';
 COMMENT ON COLUMN boxoffice.platform_settings.webhook_ids IS 'Eventbrite: the registrations (config.webhook_id) that are accepted. Default: all.';

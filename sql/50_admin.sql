@@ -105,6 +105,11 @@ BEGIN
             tolerance_seconds = COALESCE(excluded.tolerance_seconds, s.tolerance_seconds),
             webhook_ids = COALESCE(excluded.webhook_ids, s.webhook_ids),
             updated_at = pg_catalog.now();
+    IF EXISTS (SELECT FROM boxoffice.platform_settings s WHERE s.platform = configure_platform.platform
+               AND s.signed_content <> 'body' AND COALESCE(s.timestamp_header, '') = '') THEN
+        RAISE EXCEPTION 'a signed time needs the header that it stands in'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Set timestamp_header together with signed_content.';
+    END IF;
     IF authentication = 'none' THEN
         RAISE WARNING 'everybody can now write sales of platform "%"', platform
             USING HINT = 'Undo with configure_platform(..., authentication => ''signature'').';
@@ -135,11 +140,15 @@ BEGIN
     SELECT * INTO STRICT found FROM boxoffice.ticket_platforms p
         WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id;
     linked := COALESCE(linked, found.event_id, pg_catalog.gen_random_uuid()::text);
-    INSERT INTO boxoffice.ticket_events (event_id, title, venue, starts_at, ends_at, time_zone, capacity)
+    INSERT INTO boxoffice.ticket_events AS e (event_id, title, venue, starts_at, ends_at, time_zone, capacity)
         VALUES (linked, found.external_title, found.external_venue, found.external_starts_at,
                 CASE WHEN found.external_ends_at >= found.external_starts_at THEN found.external_ends_at END,
                 found.external_time_zone, found.external_capacity)
-        ON CONFLICT DO NOTHING;
+        ON CONFLICT (event_id) DO UPDATE SET
+            title = COALESCE(e.title, excluded.title), venue = COALESCE(e.venue, excluded.venue),
+            starts_at = COALESCE(e.starts_at, excluded.starts_at), ends_at = COALESCE(e.ends_at, excluded.ends_at),
+            time_zone = COALESCE(e.time_zone, excluded.time_zone), capacity = COALESCE(e.capacity, excluded.capacity),
+            updated_at = pg_catalog.now();
     UPDATE boxoffice.ticket_platforms p SET event_id = linked, linked_at = pg_catalog.now()
         WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id
           AND p.event_id IS DISTINCT FROM linked;
@@ -152,7 +161,7 @@ BEGIN
     RETURN linked;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.link_event(text, text, text) IS 'Links a platform''s event to one of ours and gives its sales and attendees that event. Without event_id a new event is made from what the platform says. Returns the event_id.';
+COMMENT ON FUNCTION boxoffice.link_event(text, text, text) IS 'Links a platform''s event to one of ours and gives its sales and attendees that event. Without event_id a new event is made from what the platform says; what is not known of an existing one is filled in. Returns the event_id.';
 
 CREATE FUNCTION boxoffice.unlink_event(platform text, external_event_id text) RETURNS text
     LANGUAGE plpgsql VOLATILE
@@ -253,6 +262,9 @@ AS $$
     UNION ALL
     SELECT 'link to an event that does not exist', p.platform, p.external_event_id FROM boxoffice.ticket_platforms p
         WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM boxoffice.ticket_events e WHERE e.event_id = p.event_id)
+    UNION ALL
+    SELECT 'right to read of a role that does not exist', NULL, g.grantee || ' ' || g.event_id FROM boxoffice.access_grants g
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = g.grantee)
     UNION ALL
     SELECT 'failed delivery that nobody will try again', l.platform, l.id::text FROM boxoffice.webhook_logs l
         WHERE (l.status = 'failed') <> (l.next_attempt_at IS NOT NULL)

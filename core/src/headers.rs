@@ -13,7 +13,8 @@ pub const PATH_TOKEN: &str = ":path-token";
 pub const REMOTE_ADDR: &str = ":remote-addr";
 
 /// What stands in the log instead of a secret.
-const REDACTED: &str = "[redacted]";
+/// Stands in the log for a value that must not be there.
+pub const REDACTED: &str = "[redacted]";
 /// Headers that carry credentials whatever the platform.
 const SECRET_NAMES: [&str; 6] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "apikey", PATH_TOKEN];
 /// Parts of a name that give a credential away.

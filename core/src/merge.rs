@@ -15,6 +15,7 @@ mod attendee;
 mod codec;
 mod derive_eventbrite;
 mod derive_humanitix;
+mod envelopes;
 mod follow_up;
 mod observe;
 mod state;
@@ -44,8 +45,9 @@ impl State {
     #[must_use]
     pub fn derive(&self, platform: Platform) -> Option<Derived> {
         // Every copy of an attendee makes its order exist, even before the order itself was seen.
-        let shown =
-            self.api.is_some() || self.envelope.is_some() || self.attendees.values().any(|held| held.own.is_some());
+        let shown = self.api.is_some()
+            || self.envelopes.newest().is_some()
+            || self.attendees.values().any(|held| held.own.is_some());
         shown.then(|| match platform {
             Platform::Eventbrite => derive_eventbrite::derive(self),
             Platform::Humanitix => derive_humanitix::derive(self),
@@ -55,7 +57,7 @@ impl State {
     /// Hash of the order document to keep as raw data: the newest API copy, else the newest envelope.
     #[must_use]
     pub fn shown_order_hash(&self) -> Option<[u8; 16]> {
-        self.api.as_ref().map(|held| held.key.hash).or_else(|| self.envelope.as_ref().map(|held| held.key.hash))
+        self.api.as_ref().map(|held| held.key.hash).or_else(|| self.envelopes.newest().map(|held| held.key.hash))
     }
 
     /// Hash of the document to keep as raw data of this attendee.

@@ -286,3 +286,29 @@ fn an_envelope_wins_a_tie_with_the_api() {
         assert_eq!(refund(&humanitix_rows(&facts)).0, expected);
     }
 }
+
+#[test]
+fn what_a_thin_envelope_leaves_out_stays_as_it_was_last_said() {
+    let said = |fact: Fact, name: Option<&str>, phone: Option<&str>| match fact {
+        Fact::Envelope(mut envelope) => {
+            envelope.doc.customer_name = name.map(str::to_owned);
+            envelope.doc.customer_phone = phone.map(str::to_owned);
+            envelope.raw.hash = [u8::from(name.is_some()) + 2 * u8::from(phone.is_some()); 16];
+            Fact::Envelope(envelope)
+        }
+        other => other,
+    };
+    let created = said(envelope("10:00", Paid, None), Some("Ada"), Some("+61 400"));
+    let updated = said(envelope("11:00", Paid, None), Some("Ada Lovelace"), None);
+    let mut refunded = envelope("12:00", Refunded, Some(7500));
+    if let Fact::Envelope(envelope) = &mut refunded {
+        envelope.doc = Default::default();
+        envelope.quantity = None;
+    }
+    let rows = humanitix_rows(&[created, updated, refunded]);
+    assert_eq!(rows.sale.customer_name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(rows.sale.customer_phone.as_deref(), Some("+61 400"));
+    assert_eq!(rows.sale.total_amount.map(|amount| amount.0), Some(750_000));
+    assert_eq!((rows.sale.ticket_quantity, rows.sale.valid_quantity), (Some(3), Some(0)));
+    assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(7500)));
+}

@@ -1,6 +1,7 @@
 //! The SQL surface. Declared in `sql/40_functions.sql`; each body is one line.
 //!
 //! Arguments are `Option`s where a NULL must be an error: a STRICT function called with a NULL would silently do nothing.
+#![allow(clippy::result_large_err, reason = "the error type that keeps its SQLSTATE is pgrx's, and large")]
 #![allow(clippy::type_complexity, reason = "the row types of SQL functions are spelled out, as in SQL")]
 
 use boxoffice_core::headers::Headers;

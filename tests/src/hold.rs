@@ -30,7 +30,10 @@ impl Hold {
     pub async fn caught(&self, calls: i64) -> Result {
         let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
              AND application_name = 'boxoffice-ingress' AND wait_event_type = 'Lock'";
-        until("the deliveries stand still", async || Ok(self.client.query_one(query, &[]).await?.get::<_, i64>(0) == calls)).await
+        until("the deliveries stand still", async || {
+            Ok(self.client.query_one(query, &[]).await?.get::<_, i64>(0) == calls)
+        })
+        .await
     }
 
     /// Lets them go on.

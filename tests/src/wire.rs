@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn bytes_to_answers() {
-        let text = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-A: b\r\n\r\nokHTTP/1.1 204 No Content\r\n\r\n";
+        let text = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-A: b\r\n\r\nok\
+            HTTP/1.1 204 No Content\r\n\r\n";
         let answers = answers(text).unwrap();
         assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [100, 200, 204]);
         assert_eq!((answers[1].text().as_str(), answers[1].header("x-a")), ("ok", Some("b")));

@@ -19,7 +19,8 @@ async fn open() -> Result<(Database, Client)> {
 
 /// The steps, as `step|passed|detail`.
 async fn explain(client: &Client, platform: &str, headers: &Value, body: &str) -> Result<Vec<String>> {
-    let query = "SELECT step || '|' || coalesce(passed::text, '-') || '|' || detail FROM explain_webhook($1, $2, $3::text)";
+    let query =
+        "SELECT step || '|' || coalesce(passed::text, '-') || '|' || detail FROM explain_webhook($1, $2, $3::text)";
     Ok(client.query(query, &[&platform, &headers, &body]).await?.iter().map(|row| row.get(0)).collect())
 }
 
@@ -51,7 +52,9 @@ async fn every_reason_to_refuse_has_its_own_answer() -> Result {
     client.batch_execute("SELECT configure_platform('humanitix', timestamp_header => 'x-time')").await?;
     let mut headers = key(SECRET);
     check(trouble(&client, "humanitix", &headers, BODY).await?, "timestamp_missing");
-    for (time, code) in [("soon", "timestamp_malformed"), ("1700000000", "timestamp_stale"), ("99999999999", "timestamp_future")] {
+    for (time, code) in
+        [("soon", "timestamp_malformed"), ("1700000000", "timestamp_stale"), ("99999999999", "timestamp_future")]
+    {
         headers["x-time"] = time.into();
         check(trouble(&client, "humanitix", &headers, BODY).await?, code);
     }
@@ -71,7 +74,10 @@ async fn a_closed_platform_is_said_to_be_closed() -> Result {
     let (_db, client) = open().await?;
     client.batch_execute("SELECT remove_webhook_secrets('humanitix')").await?;
     let steps = explain(&client, "humanitix", &signed(BODY), BODY).await?;
-    assert!(steps[1].starts_with("authentication|false|") && steps[1].ends_with("0 valid and 0 expired secrets"), "{steps:#?}");
+    assert!(
+        steps[1].starts_with("authentication|false|") && steps[1].ends_with("0 valid and 0 expired secrets"),
+        "{steps:#?}"
+    );
     assert!(steps[2].starts_with("verification|false|no_secret: "), "{steps:#?}");
     assert_eq!(steps.last().map(String::as_str), Some("answer|-|HTTP 401; the delivery is counted, not kept"));
     Ok(())
@@ -122,14 +128,18 @@ async fn a_sale_that_seems_to_be_missing_is_explained_by_its_link() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_what_would_change() -> Result {
     let (_db, client) = open().await?;
-    let effect = |steps: Vec<String>| steps.into_iter().find_map(|s| s.strip_prefix("effect|-|").map(str::to_owned)).unwrap_or_default();
+    let effect = |steps: Vec<String>| {
+        steps.into_iter().find_map(|s| s.strip_prefix("effect|-|").map(str::to_owned)).unwrap_or_default()
+    };
     let new = effect(explain(&client, "humanitix", &signed(BODY), BODY).await?);
     assert!(new.starts_with("new order with total_amount 75.00, currency AUD, ticket_quantity 3, "), "{new}");
     deliver(&client, BODY).await?;
     assert_eq!(effect(explain(&client, "humanitix", &signed(BODY), BODY).await?), "nothing new");
     let refund = payloads::SAMPLE_REFUNDED;
     let change = effect(explain(&client, "humanitix", &signed(refund), refund).await?);
-    for part in ["valid_quantity 3 -> 0", "refund_status none -> refunded", "refund_amount 0.00 -> 75.00", "customer_phone"] {
+    for part in
+        ["valid_quantity 3 -> 0", "refund_status none -> refunded", "refund_amount 0.00 -> 75.00", "customer_phone"]
+    {
         assert!(change.contains(part), "{part}: {change}");
     }
     let hint = explain(&client, "eventbrite", &json!({}), payloads::EVENTBRITE_PLACED).await?.join("\n");
@@ -145,7 +155,9 @@ async fn it_writes_nothing_and_shows_nobodys_data() -> Result {
     let people = json!({"attendees": [{"id": "a1", "name": "Grace Hopper", "email": "grace@example.org"}]});
     deliver(&client, &envelope("order.created", "o", "2026-03-01T10:00:00Z", people)).await?;
     apply(&client, "eventbrite", "order", payloads::SAMPLE_ORDER, None).await?;
-    let tables = lines(&client, "SELECT relname FROM pg_class WHERE relnamespace = 'boxoffice'::regnamespace AND relkind = 'r'").await?;
+    let tables =
+        lines(&client, "SELECT relname FROM pg_class WHERE relnamespace = 'boxoffice'::regnamespace AND relkind = 'r'")
+            .await?;
     let contents = || async {
         let mut all = Vec::new();
         for table in &tables {

@@ -1,4 +1,5 @@
-//! Bodies that are rightly signed and wrong all the same, through HTTP. Each is kept to the byte, and none is an accident.
+//! Bodies that are rightly signed and wrong all the same, through HTTP. Each is kept to the byte, and none is an
+//! accident.
 
 use boxoffice_tests::body::envelope;
 use boxoffice_tests::scene::bytes;
@@ -57,7 +58,7 @@ async fn t10_bodies_that_are_no_json() -> Result {
         ("an overlong slash", b"{\"event_type\":\"\xc0\xaf\"}"),
         ("a surrogate in UTF-8", b"{\"event_type\":\"\xed\xa0\x80\"}"),
         ("gzip", b"\x1f\x8b\x08"),
-        ("UTF-16", b"\xff\xfe{\0\"\0a\0\"\0:\01\0}\0"),
+        ("UTF-16", b"\xff\xfe{\0\"\0a\0\"\0:\x001\0}\0"),
     ] {
         unusable(&scene, name, body, "22021").await?;
     }

@@ -54,7 +54,8 @@ async fn all_kept(db: &Database, tasks: JoinSet<Result<Acknowledged>>) -> Result
         acknowledged.extend(part?);
     }
     for (order, log_id) in &acknowledged {
-        let query = "SELECT count(*) FROM boxoffice.webhook_logs l JOIN boxoffice.ticket_sales s USING (platform, platform_order_id) \
+        let query = "SELECT count(*) FROM boxoffice.webhook_logs l \
+            JOIN boxoffice.ticket_sales s USING (platform, platform_order_id) \
             WHERE l.id = $1 AND platform_order_id = $2 AND l.status = 'processed'";
         let found: i64 = client.query_one(query, &[log_id, order]).await?.get(0);
         ensure!(found == 1, "{order} was acknowledged as {log_id} and is not there");
@@ -120,9 +121,16 @@ async fn a_killed_database_has_lost_nothing_that_was_acknowledged() -> Result {
     let (stop, count) = <(Arc<AtomicBool>, Arc<AtomicUsize>)>::default();
     let tasks = load(scene.worker.url("/webhooks/humanitix"), 24, Arc::clone(&stop), Arc::clone(&count));
     for (round, how) in [Stop::Kill, Stop::Immediate, Stop::Fast].into_iter().enumerate() {
-        let before = scene.db.client().await?.query_one("SELECT count(*) FROM boxoffice.ticket_sales", &[]).await?.get::<_, i64>(0);
+        let before = scene
+            .db
+            .client()
+            .await?
+            .query_one("SELECT count(*) FROM boxoffice.ticket_sales", &[])
+            .await?
+            .get::<_, i64>(0);
         until("there is load", async || {
-            let now: i64 = scene.db.client().await?.query_one("SELECT count(*) FROM boxoffice.ticket_sales", &[]).await?.get(0);
+            let now: i64 =
+                scene.db.client().await?.query_one("SELECT count(*) FROM boxoffice.ticket_sales", &[]).await?.get(0);
             Ok(now >= before + 100)
         })
         .await?;
@@ -173,8 +181,8 @@ async fn senders_that_try_again_end_with_every_order_once() -> Result {
     let client = scene.db.client().await?;
     assert_eq!(line(&client, "SELECT count(*), sum(total_amount) FROM boxoffice.ticket_sales").await?, "640|48000.00");
     // Each order once as news; the others are copies whose first answer was lost.
-    let news = "SELECT count(*) FILTER (WHERE status = 'processed'), count(*) FILTER (WHERE status NOT IN ('processed', 'duplicate')) \
-        FROM boxoffice.webhook_logs";
+    let news = "SELECT count(*) FILTER (WHERE status = 'processed'), \
+        count(*) FILTER (WHERE status NOT IN ('processed', 'duplicate')) FROM boxoffice.webhook_logs";
     assert_eq!(line(&client, news).await?, "640|0");
     scene.logs_are_clean()
 }

@@ -12,7 +12,12 @@ async fn demo(scene: &Scene) -> Result<Output> {
     let run = move || {
         std::process::Command::new(env!("CARGO_BIN_EXE_demo"))
             .env_clear()
-            .envs([("BOXOFFICE_URL", url.as_str()), ("DATABASE_URL", &database), ("HUMANITIX_WEBHOOK_SECRET", SECRET), ("EVENTBRITE_PATH_TOKEN", TOKEN)])
+            .envs([
+                ("BOXOFFICE_URL", url.as_str()),
+                ("DATABASE_URL", &database),
+                ("HUMANITIX_WEBHOOK_SECRET", SECRET),
+                ("EVENTBRITE_PATH_TOKEN", TOKEN),
+            ])
             .output()
     };
     Ok(tokio::task::spawn_blocking(run).await??)
@@ -20,8 +25,10 @@ async fn demo(scene: &Scene) -> Result<Output> {
 
 /// Everything that a second run must leave as it is.
 async fn state(scene: &Scene) -> Result<Vec<String>> {
-    let query = "SELECT (to_jsonb(s) - 'raw_data')::text FROM ticket_sales s UNION ALL SELECT (to_jsonb(a) - 'platform_data')::text FROM attendees a \
-        UNION ALL SELECT to_jsonb(e)::text FROM ticket_events e UNION ALL SELECT to_jsonb(p)::text FROM ticket_platforms p ORDER BY 1";
+    let query = "SELECT (to_jsonb(s) - 'raw_data')::text FROM ticket_sales s \
+        UNION ALL SELECT (to_jsonb(a) - 'platform_data')::text FROM attendees a \
+        UNION ALL SELECT to_jsonb(e)::text FROM ticket_events e \
+        UNION ALL SELECT to_jsonb(p)::text FROM ticket_platforms p ORDER BY 1";
     lines(&scene.client, query).await
 }
 
@@ -46,9 +53,16 @@ async fn the_demo_runs_twice_and_notices_a_wrong_sum() -> Result {
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     assert_eq!(state(&scene).await?, before);
 
-    scene.client.batch_execute("UPDATE ticket_sales SET refund_amount = refund_amount + 0.01 WHERE refund_status = 'partial'").await?;
+    scene
+        .client
+        .batch_execute("UPDATE ticket_sales SET refund_amount = refund_amount + 0.01 WHERE refund_status = 'partial'")
+        .await?;
     let wrong = demo(&scene).await?;
     assert!(!wrong.status.success());
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("demo-harbour"), "{}", String::from_utf8_lossy(&wrong.stderr));
+    assert!(
+        String::from_utf8_lossy(&wrong.stderr).contains("demo-harbour"),
+        "{}",
+        String::from_utf8_lossy(&wrong.stderr)
+    );
     scene.logs_are_clean()
 }

@@ -77,7 +77,8 @@ fn wrong_types() -> Vec<Value> {
 }
 
 async fn nothing_is_lost(scene: &Scene) -> Result {
-    let lost = "SELECT count(*) FROM webhook_logs l WHERE l.status = 'processed' AND NOT EXISTS (SELECT FROM ticket_sales s \
+    let lost = "SELECT count(*) FROM webhook_logs l WHERE l.status = 'processed' \
+        AND NOT EXISTS (SELECT FROM ticket_sales s \
         WHERE s.platform = l.platform AND s.platform_order_id = l.platform_order_id)";
     assert_eq!(line(&scene.client, lost).await?, "0");
     let unexplained = "webhook_logs WHERE status = 'invalid' AND (error_message IS NULL OR error_code IS NULL)";

@@ -23,7 +23,11 @@ async fn send(scene: Arc<Scene>, bodies: Vec<Vec<u8>>) -> Result {
     let mut connection = Connection::open(scene.worker.address()).await?;
     for body in bodies {
         let thin = body.starts_with(b"{\"api_url\"");
-        let (path, signature) = if thin { (format!("/webhooks/eventbrite/{TOKEN}"), String::new()) } else { ("/webhooks/humanitix".into(), sign::hex(SECRET, &body)) };
+        let (path, signature) = if thin {
+            (format!("/webhooks/eventbrite/{TOKEN}"), String::new())
+        } else {
+            ("/webhooks/humanitix".into(), sign::hex(SECRET, &body))
+        };
         let answer = connection.send(Method::POST, &path, &[("x-humanitix-signature", &signature)], body).await?;
         let answer = scene.keep(&answer)?;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -55,14 +59,26 @@ async fn many_connections_with_duplicates_give_exact_rows_in_little_memory() -> 
     let mut envelopes = (0..2800).map(|number| bytes(&envelope("order.created", &format!("o{}", number % 2000))));
     let mut hints = (0..400).map(|number| bytes(&hint("order.placed", &order_url(&format!("{}", 1000 + number % 10)))));
     let lists = (0..CONNECTIONS).map(|_| {
-        (0..EACH).filter_map(|number| if number % 8 == 7 { hints.next().or_else(|| envelopes.next()) } else { envelopes.next().or_else(|| hints.next()) }).collect()
+        (0..EACH)
+            .filter_map(|number| {
+                if number % 8 == 7 {
+                    hints.next().or_else(|| envelopes.next())
+                } else {
+                    envelopes.next().or_else(|| hints.next())
+                }
+            })
+            .collect()
     });
     let lists: Vec<Vec<Vec<u8>>> = lists.collect();
     assert_eq!(lists.iter().map(Vec::len).sum::<usize>(), CONNECTIONS * EACH);
     let scene = together(scene, lists).await?;
 
-    assert_eq!(outcomes(&scene).await?, ["eventbrite|queued|400", "humanitix|duplicate|800", "humanitix|processed|2000"]);
-    let sales = "SELECT count(*), sum(total_amount), sum(ticket_quantity), count(DISTINCT platform_order_id) FROM ticket_sales";
+    assert_eq!(
+        outcomes(&scene).await?,
+        ["eventbrite|queued|400", "humanitix|duplicate|800", "humanitix|processed|2000"]
+    );
+    let sales =
+        "SELECT count(*), sum(total_amount), sum(ticket_quantity), count(DISTINCT platform_order_id) FROM ticket_sales";
     assert_eq!(line(&scene.client, sales).await?, "2000|150000.00|6000|2000");
     assert_eq!(line(&scene.client, "SELECT count(*) FROM order_states").await?, "2000");
     assert_eq!(line(&scene.client, "SELECT count(*) FROM fetch_jobs WHERE status = 'waiting'").await?, "10");
@@ -152,7 +168,8 @@ async fn t1_orders_end_the_same_whoever_comes_first() -> Result {
         list
     });
     let scene = together(scene, lists.collect()).await?;
-    let states = "SELECT refund_status, refund_amount, total_amount, valid_quantity, customer_name, count(*) FROM ticket_sales GROUP BY 1, 2, 3, 4, 5 ORDER BY 1";
+    let states = "SELECT refund_status, refund_amount, total_amount, valid_quantity, customer_name, count(*) \
+        FROM ticket_sales GROUP BY 1, 2, 3, 4, 5 ORDER BY 1";
     let one_by_one = Scene::open().await?;
     for step in &steps {
         one_by_one.signed(bytes(step)).await?;
@@ -160,7 +177,12 @@ async fn t1_orders_end_the_same_whoever_comes_first() -> Result {
     let expected = lines(&one_by_one.client, states).await?;
     assert_eq!(
         expected,
-        ["cancelled|0.00|75.00|0|Wilhelmina Canary|10", "none|0.00|75.00|3|New Name|10", "partial|15.50|75.00|3|Wilhelmina Canary|10", "refunded|75.00|75.00|0|Wilhelmina Canary|10"]
+        [
+            "cancelled|0.00|75.00|0|Wilhelmina Canary|10",
+            "none|0.00|75.00|3|New Name|10",
+            "partial|15.50|75.00|3|Wilhelmina Canary|10",
+            "refunded|75.00|75.00|0|Wilhelmina Canary|10"
+        ]
     );
     assert_eq!(lines(&scene.client, states).await?, expected);
     one_by_one.close().await?;

@@ -147,7 +147,8 @@ async fn t4_ids_are_texts_of_any_kind() -> Result {
     assert_eq!(scene.signed(number).await?.status, 200);
     let mut stored = lines(&scene.client, "SELECT platform_order_id FROM ticket_sales").await?;
     let mut sent = ids.map(str::to_owned).to_vec();
-    (stored.sort(), sent.sort());
+    stored.sort();
+    sent.sort();
     assert_eq!(stored, sent);
     scene.close().await
 }

@@ -53,7 +53,8 @@ async fn t2_t19_without_a_database_everything_is_503_and_comes_back() -> Result 
     assert_eq!(http::get(&scene.worker.url("/live")).await?.status, 200);
     // An outage of ours never looks like a fault of the sender, whatever was sent.
     let good = bytes(&envelope("order.created", "o1"));
-    for (path, key) in [("/webhooks/humanitix", SECRET), ("/webhooks/humanitix", "wrong"), ("/webhooks/nobody", SECRET)] {
+    for (path, key) in [("/webhooks/humanitix", SECRET), ("/webhooks/humanitix", "wrong"), ("/webhooks/nobody", SECRET)]
+    {
         let answer = scene.post(path, &[("x-humanitix-signature", &sign::hex(key, &good))], good.clone()).await?;
         assert_eq!(answer.status, 503, "{path} {answer:?}");
     }
@@ -92,7 +93,11 @@ async fn a_server_that_may_only_be_read_is_our_trouble() -> Result {
     let scene = own_scene(&[]).await?;
     let body = bytes(&envelope("order.created", "o1"));
     let switch = async |value: &str| -> Result {
-        for statement in ["SET default_transaction_read_only = off", &format!("ALTER SYSTEM SET default_transaction_read_only = {value}"), "SELECT pg_reload_conf()"] {
+        for statement in [
+            "SET default_transaction_read_only = off",
+            &format!("ALTER SYSTEM SET default_transaction_read_only = {value}"),
+            "SELECT pg_reload_conf()",
+        ] {
             scene.client.batch_execute(statement).await?;
         }
         Ok(())

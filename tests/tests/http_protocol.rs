@@ -1,4 +1,5 @@
-//! HTTP as it is spoken on the wire: methods, paths, versions, framing. With the real worker and the real database behind.
+//! HTTP as it is spoken on the wire: methods, paths, versions, framing. With the real worker and the real database
+//! behind.
 
 use boxoffice_tests::body::envelope;
 use boxoffice_tests::http::{self, raw};
@@ -150,7 +151,8 @@ async fn pipelined_requests_are_answered_in_order() -> Result {
         expected.push([(200, "processed"), (200, "ignored"), (400, "invalid"), (401, "rejected")][number % 4]);
         let close = if number == 39 { "close" } else { "keep-alive" };
         let head = format!(
-            "POST /webhooks/humanitix HTTP/1.1\r\nhost: x\r\nconnection: {close}\r\nx-humanitix-signature: {}\r\ncontent-length: {}\r\n\r\n",
+            "POST /webhooks/humanitix HTTP/1.1\r\nhost: x\r\nconnection: {close}\r\n\
+             x-humanitix-signature: {}\r\ncontent-length: {}\r\n\r\n",
             sign::hex(key, &body),
             body.len()
         );

@@ -58,14 +58,28 @@ async fn people_secrets_and_crashes_in_the_log_are_noticed() -> Result {
 async fn answers_that_no_platform_may_see_are_noticed() -> Result {
     let scene = scene().await?;
     let live = http::get(&scene.worker.url("/live")).await?;
-    let right = || http::Response { status: 401, headers: live.headers.clone(), body: r#"{"log_id":null,"message":"m","outcome":"rejected"}"#.into() };
+    let right = || http::Response {
+        status: 401,
+        headers: live.headers.clone(),
+        body: r#"{"log_id":null,"message":"m","outcome":"rejected"}"#.into(),
+    };
     assert!(scene.keep(&right()).is_ok());
     let with = |status: u16, body: &'static str| http::Response { status, body: body.into(), ..right() };
     let row = r#"{"log_id":null,"message":"m","outcome":"failed"}"#;
     for wrong in [
-        with(500, row), with(410, row), with(302, row), with(204, row), with(503, row),
-        with(200, row), with(401, "Unauthorized"), with(401, "[]"), with(401, r#"{"outcome":"rejected"}"#),
-        with(400, r#"{"log_id":null,"message":"null value in column x violates not-null constraint","outcome":"rejected"}"#),
+        with(500, row),
+        with(410, row),
+        with(302, row),
+        with(204, row),
+        with(503, row),
+        with(200, row),
+        with(401, "Unauthorized"),
+        with(401, "[]"),
+        with(401, r#"{"outcome":"rejected"}"#),
+        with(
+            400,
+            r#"{"log_id":null,"message":"null value in column x violates not-null constraint","outcome":"rejected"}"#,
+        ),
         with(400, r#"{"log_id":null,"message":"no ticket for Wilhelmina","outcome":"rejected"}"#),
     ] {
         assert!(scene.keep(&wrong).is_err(), "{wrong:?}");

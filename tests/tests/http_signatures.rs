@@ -209,7 +209,8 @@ async fn a_flood_of_forgeries_does_not_grow_the_database() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn encoding_prefix_and_header_are_settings() -> Result {
     let scene = Scene::open().await?;
-    let configure = "SELECT configure_platform('humanitix', signature_header => 'X-Bridge-Sig', signature_encoding => 'base64', signature_prefix => 'v1,')";
+    let configure = "SELECT configure_platform('humanitix', signature_header => 'X-Bridge-Sig', \
+        signature_encoding => 'base64', signature_prefix => 'v1,')";
     scene.client.batch_execute(configure).await?;
     let body = bytes(&envelope("order.created", "o1"));
     let right = format!("v1,{}", base64(&sign::mac(SECRET, &body)));

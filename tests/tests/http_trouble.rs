@@ -14,8 +14,9 @@ use tokio::task::JoinHandle;
 async fn refuse(scene: &Scene, table: &str, condition: &str) -> Result {
     let statement = format!(
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-             RAISE EXCEPTION 'Wilhelmina Canary may not buy' USING DETAIL = 'wilhelmina@example.org', ERRCODE = 'P0001'; END $$; \
-         CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION public.refuse()"
+             RAISE EXCEPTION 'Wilhelmina Canary may not buy' USING DETAIL = 'wilhelmina@example.org'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON {table} \
+             FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION public.refuse()"
     );
     Ok(scene.client.batch_execute(&statement).await?)
 }
@@ -36,16 +37,22 @@ async fn what_cannot_be_applied_is_kept_and_applied_later() -> Result {
     for (order, decision) in [("o1", (200, "processed")), ("poison", (202, "failed")), ("o2", (200, "processed"))] {
         assert_eq!(scene.signed(bytes(&envelope("order.created", order))).await?.decision(), decision, "{order}");
     }
-    let failed = "SELECT platform_order_id, error_code, processed, attempts, next_attempt_at > now() FROM webhook_logs WHERE status = 'failed'";
+    let failed = "SELECT platform_order_id, error_code, processed, attempts, next_attempt_at > now() \
+        FROM webhook_logs WHERE status = 'failed'";
     assert_eq!(line(&scene.client, failed).await?, "poison|P0001|f|1|t");
     assert_eq!(scene.count("ticket_sales").await?, 2);
     scene.logs_are_clean()?;
 
     // The operator repairs it, and nothing is lost.
-    scene.client.batch_execute("DROP FUNCTION public.refuse() CASCADE; UPDATE webhook_logs SET next_attempt_at = now() WHERE status = 'failed'").await?;
+    let repair = "DROP FUNCTION public.refuse() CASCADE; \
+        UPDATE webhook_logs SET next_attempt_at = now() WHERE status = 'failed'";
+    scene.client.batch_execute(repair).await?;
     assert_eq!(line(&scene.client, "SELECT * FROM retry_failed_webhooks()").await?, "1|1|0|0");
     assert_eq!(scene.count("ticket_sales").await?, 3);
-    assert_eq!(line(&scene.client, "SELECT status, attempts FROM webhook_logs WHERE platform_order_id = 'poison'").await?, "processed|2");
+    assert_eq!(
+        line(&scene.client, "SELECT status, attempts FROM webhook_logs WHERE platform_order_id = 'poison'").await?,
+        "processed|2"
+    );
     scene.logs_are_clean()
 }
 
@@ -57,7 +64,8 @@ async fn a_delivery_that_cannot_be_kept_is_503_and_harms_no_neighbour() -> Resul
     // The first stands still in the database, and all others travel together in the next call.
     let first = send(&scene, "first");
     hold.caught(1).await?;
-    let orders: Vec<String> = (0..30).map(|number| if number == 13 { "poison".to_owned() } else { format!("o{number}") }).collect();
+    let orders: Vec<String> =
+        (0..30).map(|number| if number == 13 { "poison".to_owned() } else { format!("o{number}") }).collect();
     let sent: Vec<_> = orders.iter().map(|order| send(&scene, order)).collect();
     until("all of them wait", async || Ok(scene.metric("boxoffice_ingress_queue_depth").await? >= 30.0)).await?;
     hold.release().await?;
@@ -80,8 +88,10 @@ async fn a_delivery_that_cannot_be_kept_is_503_and_harms_no_neighbour() -> Resul
 async fn a_worker_without_its_rights_answers_503_until_it_has_them() -> Result {
     let scene = Scene::open().await?;
     let function = "FUNCTION boxoffice.ingest_webhooks(text[], jsonb[], bytea[])";
-    let role = line(&scene.client, "SELECT max(rolname) FROM pg_roles r, aclexplode((SELECT proacl FROM pg_proc WHERE proname = 'ingest_webhooks')) a \
-        WHERE r.oid = a.grantee AND NOT r.rolsuper").await?;
+    let granted = "SELECT max(rolname) FROM pg_roles r, \
+        aclexplode((SELECT proacl FROM pg_proc WHERE proname = 'ingest_webhooks')) a \
+        WHERE r.oid = a.grantee AND NOT r.rolsuper";
+    let role = line(&scene.client, granted).await?;
     scene.client.batch_execute(&format!("REVOKE EXECUTE ON {function} FROM {role}")).await?;
     let body = bytes(&envelope("order.created", "o1"));
     for _ in 0..3 {
@@ -109,7 +119,8 @@ async fn a_call_that_takes_too_long_is_given_up_on_both_sides() -> Result {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_too_long_is_503_and_never_carried() -> Result {
-    let settings = [("BOXOFFICE_DB_CONNECTIONS", "1"), ("BOXOFFICE_QUEUE_SECONDS", "0.2"), ("BOXOFFICE_QUEUE_MAX", "5")];
+    let settings =
+        [("BOXOFFICE_DB_CONNECTIONS", "1"), ("BOXOFFICE_QUEUE_SECONDS", "0.2"), ("BOXOFFICE_QUEUE_MAX", "5")];
     let scene = Scene::open_with(Database::create().await?, &settings).await?;
     let (hold, scene) = (Hold::begin(&scene.db).await?, Arc::new(scene));
     let first = send(&scene, "first");

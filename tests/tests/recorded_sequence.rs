@@ -41,7 +41,9 @@ fn own() -> Vec<(Value, String)> {
 }
 
 fn recorded() -> Result<Option<Vec<(Value, String)>>> {
-    let Some(path) = samples().map(|d| d.join("eventbrite/webhook_delivery_sequence_2019.json")).filter(|p| p.is_file()) else {
+    let Some(path) =
+        samples().map(|d| d.join("eventbrite/webhook_delivery_sequence_2019.json")).filter(|p| p.is_file())
+    else {
         return Ok(None);
     };
     let list: Vec<Value> = serde_json::from_slice(&std::fs::read(path)?)?;
@@ -72,7 +74,8 @@ fn answers(orders: &BTreeMap<String, Vec<String>>) -> Vec<Step> {
     let bought = "2019-08-30T15:29:50Z";
     let mut steps = Vec::new();
     for (order, people) in orders {
-        let people: Vec<Value> = people.iter().map(|id| eventbrite_attendee(order, id, bought, 2500, json!({}))).collect();
+        let people: Vec<Value> =
+            people.iter().map(|id| eventbrite_attendee(order, id, bought, 2500, json!({}))).collect();
         let torn = eventbrite_order(order, bought, 5000, &people[..1], json!({}));
         let whole = eventbrite_order(order, bought, 5000, &people, json!({}));
         steps.push(Step::Answer { kind: "order", body: torn, fetched_at: "2019-08-30T15:29:51Z" });
@@ -104,8 +107,12 @@ async fn ends_in_two_orders(deliveries: Vec<(Value, String)>) -> Result {
     client.execute("SELECT set_path_token('eventbrite', $1)", &[&TOKEN]).await?;
     let orders = orders(&deliveries)?;
     assert_eq!((deliveries.len(), orders.len(), orders.values().flatten().count()), (10, 2, 4));
-    let mut paths: Vec<String> = orders.keys().map(|id| format!("/v3/orders/{id}/?expand=attendees,refund_requests")).collect();
-    let event = deliveries.iter().find_map(|(_, body)| Some(body.split_once("/events/")?.1.split_once('/')?.0)).unwrap_or_default();
+    let mut paths: Vec<String> =
+        orders.keys().map(|id| format!("/v3/orders/{id}/?expand=attendees,refund_requests")).collect();
+    let event = deliveries
+        .iter()
+        .find_map(|(_, body)| Some(body.split_once("/events/")?.1.split_once('/')?.0))
+        .unwrap_or_default();
     paths.extend(orders.values().flatten().map(|id| format!("/v3/events/{event}/attendees/{id}/")));
     paths.sort();
 
@@ -121,10 +128,16 @@ async fn ends_in_two_orders(deliveries: Vec<(Value, String)>) -> Result {
         for step in &steps {
             take(&client, step).await?;
         }
-        let jobs = lines(&client, "SELECT path FROM fetch_jobs WHERE status = 'waiting' ORDER BY path COLLATE \"C\"").await?;
+        let jobs =
+            lines(&client, "SELECT path FROM fetch_jobs WHERE status = 'waiting' ORDER BY path COLLATE \"C\"").await?;
         assert_eq!(jobs, paths, "order {seed}");
-        let sales = lines(&client, "SELECT platform_order_id, total_amount, ticket_quantity, valid_quantity FROM ticket_sales ORDER BY 1").await?;
-        let expected: Vec<String> = orders.iter().map(|(id, people)| format!("{id}|50.00|{0}|{0}", people.len())).collect();
+        let sales = lines(
+            &client,
+            "SELECT platform_order_id, total_amount, ticket_quantity, valid_quantity FROM ticket_sales ORDER BY 1",
+        )
+        .await?;
+        let expected: Vec<String> =
+            orders.iter().map(|(id, people)| format!("{id}|50.00|{0}|{0}", people.len())).collect();
         assert_eq!(sales, expected, "order {seed}");
         let rows = "SELECT to_jsonb(a) - '{created_at,updated_at}'::text[] FROM attendees a ORDER BY platform_order_id, platform_attendee_id";
         let people = lines(&client, rows).await?;

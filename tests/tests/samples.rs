@@ -94,7 +94,9 @@ async fn run(client: &Client, platform: &str, how: &str, body: &str) -> Result<V
             match client.query_one(query, &[&platform, &kind, &body]).await {
                 Ok(row) => {
                     let [items, orders, attendees, events] = [0, 1, 2, 3].map(|i| row.get::<_, i32>(i));
-                    said.push(format!("{items} items: {orders} orders, {attendees} attendees, {events} events changed"));
+                    said.push(format!(
+                        "{items} items: {orders} orders, {attendees} attendees, {events} events changed"
+                    ));
                     said.extend(row.get::<_, Vec<String>>(4));
                 }
                 Err(error) => {
@@ -158,6 +160,9 @@ async fn every_body_is_harmless_whatever_it_is_taken_for() -> Result {
             }
         }
     }
-    assert_eq!(lines(&client, "SELECT id, error_code, error_message FROM webhook_logs WHERE status = 'failed'").await?, [""; 0]);
+    assert_eq!(
+        lines(&client, "SELECT id, error_code, error_message FROM webhook_logs WHERE status = 'failed'").await?,
+        [""; 0]
+    );
     Ok(())
 }

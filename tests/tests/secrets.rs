@@ -63,7 +63,12 @@ async fn a_secret_is_replaced_without_losing_a_delivery() -> Result {
     assert_eq!(by_key(&client, "second").await?, "secret_expired");
     assert_eq!(by_key(&client, "third").await?, "believed");
     client.batch_execute("SELECT set_webhook_secret('humanitix', 'fifth')").await?;
-    for (key, answer) in [("third", "secret_expired"), ("fourth", "secret_expired"), ("fifth", "believed"), ("first", "signature_mismatch")] {
+    for (key, answer) in [
+        ("third", "secret_expired"),
+        ("fourth", "secret_expired"),
+        ("fifth", "believed"),
+        ("first", "signature_mismatch"),
+    ] {
         assert_eq!(by_key(&client, key).await?, answer, "{key}");
     }
     assert_eq!(line(&client, "SELECT count(*), max(generation) FROM webhook_secrets").await?, "4|5");
@@ -99,18 +104,27 @@ async fn the_way_of_signing_is_a_setting() -> Result {
     assert_eq!(with(&client, json!({"x-hook-sign": right}), BODY).await?, "believed");
     assert_eq!(with(&client, json!({"x-humanitix-signature": right}), BODY).await?, "signature_missing");
     assert_eq!(with(&client, json!({"x-hook-sign": base64(BODY)}), BODY).await?, "signature_malformed");
-    assert_eq!(with(&client, json!({"x-hook-sign": format!("v1,{}", sign::hex(SECRET, BODY.as_bytes()))}), BODY).await?, "signature_malformed");
+    assert_eq!(
+        with(&client, json!({"x-hook-sign": format!("v1,{}", sign::hex(SECRET, BODY.as_bytes()))}), BODY).await?,
+        "signature_malformed"
+    );
     // The header's own name is redacted, whatever it is called.
     let kept = "SELECT count(*) FILTER (WHERE headers ->> 'x-hook-sign' = '[redacted]'), count(*) FROM webhook_logs";
     assert_eq!(line(&client, kept).await?, "1|1");
 
     let set = "SELECT configure_platform('humanitix', timestamp_header => 'X-Hook-Time', signed_content => 'timestamp.body', tolerance_seconds => 60)";
     client.batch_execute(set).await?;
-    let at = |time: String, content: String| {
-        json!({"x-hook-time": time, "x-hook-sign": format!("v1,{}", base64(&content))})
-    };
-    for (time, answer) in [(now, "believed"), (now - 50, "believed"), (now - 900, "timestamp_stale"), (now + 900, "timestamp_future")] {
-        assert_eq!(with(&client, at(time.to_string(), format!("{time}.{BODY}")), BODY).await?, answer, "{}", time - now);
+    let at =
+        |time: String, content: String| json!({"x-hook-time": time, "x-hook-sign": format!("v1,{}", base64(&content))});
+    for (time, answer) in
+        [(now, "believed"), (now - 50, "believed"), (now - 900, "timestamp_stale"), (now + 900, "timestamp_future")]
+    {
+        assert_eq!(
+            with(&client, at(time.to_string(), format!("{time}.{BODY}")), BODY).await?,
+            answer,
+            "{}",
+            time - now
+        );
     }
     // The time is part of what is signed.
     assert_eq!(with(&client, at((now - 1).to_string(), format!("{now}.{BODY}")), BODY).await?, "signature_mismatch");
@@ -120,7 +134,9 @@ async fn the_way_of_signing_is_a_setting() -> Result {
     client.batch_execute("SELECT configure_platform('humanitix', signed_content => 'timestampbody')").await?;
     assert_eq!(with(&client, at(now.to_string(), format!("{now}{BODY}")), BODY).await?, "believed");
     // What is left out stays; an empty timestamp header takes it away again.
-    client.batch_execute("SELECT configure_platform('humanitix', timestamp_header => '', signed_content => 'body')").await?;
+    client
+        .batch_execute("SELECT configure_platform('humanitix', timestamp_header => '', signed_content => 'body')")
+        .await?;
     assert_eq!(with(&client, json!({"x-hook-sign": right}), BODY).await?, "believed");
     Ok(())
 }
@@ -137,7 +153,12 @@ async fn eventbrite_is_known_by_its_url_or_by_a_signing_bridge() -> Result {
     assert_eq!(hook(json!({":path-token": token})).await?, ("rejected".into(), 401));
     client.execute("SELECT set_path_token('eventbrite', $1)", &[&token]).await?;
     assert_eq!(hook(json!({":path-token": token})).await?, ("queued".into(), 200));
-    for headers in [json!({}), json!({":path-token": ""}), json!({":path-token": "a-path-token-of-the-testS"}), json!({"path-token": token})] {
+    for headers in [
+        json!({}),
+        json!({":path-token": ""}),
+        json!({":path-token": "a-path-token-of-the-testS"}),
+        json!({"path-token": token}),
+    ] {
         assert_eq!(hook(headers.clone()).await?, ("rejected".into(), 401), "{headers}");
     }
     client.batch_execute("SELECT configure_platform('eventbrite', webhook_ids => '{1,2}')").await?;
@@ -148,8 +169,14 @@ async fn eventbrite_is_known_by_its_url_or_by_a_signing_bridge() -> Result {
     client.execute("SELECT set_webhook_secret('eventbrite', $1)", &[&SECRET]).await?;
     client.batch_execute("SELECT configure_platform('eventbrite', authentication => 'signature')").await?;
     assert_eq!(hook(json!({":path-token": token})).await?, ("rejected".into(), 401));
-    assert_eq!(hook(json!({"x-eventbrite-signature": sign::hex(SECRET, body.as_bytes())})).await?, ("queued".into(), 200));
-    assert_eq!(line(&client, "SELECT string_agg(verified_by, ' ' ORDER BY id) FROM webhook_logs").await?, "path_token path_token signature");
+    assert_eq!(
+        hook(json!({"x-eventbrite-signature": sign::hex(SECRET, body.as_bytes())})).await?,
+        ("queued".into(), 200)
+    );
+    assert_eq!(
+        line(&client, "SELECT string_agg(verified_by, ' ' ORDER BY id) FROM webhook_logs").await?,
+        "path_token path_token signature"
+    );
     Ok(())
 }
 
@@ -179,8 +206,15 @@ async fn a_flood_of_forgeries_is_counted_in_bounded_space() -> Result {
             "humanitix|signature_missing|100|2048|t",
         ]
     );
-    assert_eq!(line(&client, "SELECT (SELECT count(*) FROM webhook_logs), (SELECT count(*) FROM ticket_sales)").await?, "0|0");
-    assert_eq!(line(&client, "SELECT count(*) FROM webhook_rejections WHERE last_headers::text ~ 'nonsense|[0-9a-f]{64}'").await?, "0");
+    assert_eq!(
+        line(&client, "SELECT (SELECT count(*) FROM webhook_logs), (SELECT count(*) FROM ticket_sales)").await?,
+        "0|0"
+    );
+    assert_eq!(
+        line(&client, "SELECT count(*) FROM webhook_rejections WHERE last_headers::text ~ 'nonsense|[0-9a-f]{64}'")
+            .await?,
+        "0"
+    );
     Ok(())
 }
 
@@ -194,7 +228,12 @@ async fn samples_are_signed_as_the_settings_say_and_accepted() -> Result {
         let row = client.query_one(take, &[&"humanitix", &event]).await?;
         assert_eq!((row.get(0), row.get(1)), ("processed", "/webhooks/humanitix"), "{event}");
     }
-    for (event, outcome) in [("order.placed", "queued"), ("attendee.updated", "queued"), ("barcode.checked_in", "queued"), ("test", "ignored")] {
+    for (event, outcome) in [
+        ("order.placed", "queued"),
+        ("attendee.updated", "queued"),
+        ("barcode.checked_in", "queued"),
+        ("test", "ignored"),
+    ] {
         let row = client.query_one(take, &[&"eventbrite", &event]).await?;
         assert_eq!((row.get(0), row.get(1)), (outcome, "/webhooks/eventbrite/a-path-token-of-the-tests"), "{event}");
     }
@@ -203,6 +242,9 @@ async fn samples_are_signed_as_the_settings_say_and_accepted() -> Result {
     client.batch_execute(set).await?;
     assert_eq!(client.query_one(take, &[&"humanitix", &"order.created"]).await?.get::<_, &str>(0), "processed");
     // And what is true of samples is true of strangers: the settings have changed for both.
-    assert_eq!(deliver(&client, &envelope("order.created", "o", "2026-03-01T10:00:00Z", json!({}))).await?.http_status, 401);
+    assert_eq!(
+        deliver(&client, &envelope("order.created", "o", "2026-03-01T10:00:00Z", json!({}))).await?.http_status,
+        401
+    );
     Ok(())
 }

@@ -4,8 +4,9 @@
 //! asked, and cancel or refund until the API's version passes them.
 
 use super::attendee::{PlatformCheckIn, check_in, count, row, ticket_types};
+use super::envelopes::Envelopes;
 use super::observe::{humanitix_rank, known};
-use super::state::{AttendeeState, EnvelopeContent, EnvelopeVersion, Held, State};
+use super::state::{AttendeeState, State};
 use super::{Attendee, AttendeeStatus, Derived, LAG, RefundStatus, Sale};
 use crate::money::Amount;
 use crate::observation::{EnvelopeStatus, OrderDoc, Void};
@@ -31,7 +32,7 @@ pub(super) fn derive(state: &State) -> Derived {
 /// What the order's own registers decide before its tickets are looked at.
 struct Order<'a> {
     api: Option<&'a OrderDoc>,
-    envelope: Option<&'a Held<EnvelopeVersion, EnvelopeContent>>,
+    envelopes: &'a Envelopes,
     rank: u8,
     total: Option<Amount>,
     amount: Option<Amount>,
@@ -51,7 +52,7 @@ impl<'a> Order<'a> {
     fn of(state: &'a State) -> Order<'a> {
         let api = state.api.as_ref().map(|held| &held.doc);
         let version = state.api.as_ref().map(|held| held.key.version);
-        let envelope = state.envelope.as_ref();
+        let envelopes = &state.envelopes;
         // Without an API copy every envelope counts; an envelope wins a tie with the API's version.
         let counts = |at: Micros| version.is_none_or(|version| at >= version);
 
@@ -60,7 +61,7 @@ impl<'a> Order<'a> {
                 let before = |total: Amount| total.saturating_add(doc.refunds.unwrap_or_default());
                 doc.purchase_total.or(doc.total.map(before))
             })
-            .or(envelope.and_then(|held| held.doc.doc.purchase_total));
+            .or_else(|| envelopes.field(|content| content.doc.purchase_total));
         let rank = api.map_or(0, humanitix_rank);
         let api_refund = api.and_then(|doc| doc.refunds).unwrap_or_default();
         let pushed = state.envelope_refund.filter(|refund| refund.amount != Some(Amount::ZERO) && counts(refund.at));
@@ -69,11 +70,12 @@ impl<'a> Order<'a> {
             Some(refund) if refund.amount.is_some() => (refund.amount, Some("envelope")),
             Some(_) => (total, Some("assumed_full")),
             None if rank == 2 => (total, Some("assumed_full")),
-            None => ((api.is_some() || envelope.is_some()).then_some(Amount::ZERO), None),
+            None => ((api.is_some() || envelopes.newest().is_some()).then_some(Amount::ZERO), None),
         };
         let whole = |amount: Option<Amount>| amount.is_none_or(|amount| total.is_some_and(|total| amount >= total));
         let whole_pushed = pushed.filter(|refund| api_refund <= Amount::ZERO && rank == 0 && whole(refund.amount));
-        let cancelling = envelope
+        let cancelling = envelopes
+            .newest()
             .filter(|held| held.key.status == EnvelopeStatus::Cancelled && counts(held.key.timestamp))
             .map(|held| held.key.timestamp);
         let purchased = api.and_then(|doc| doc.purchased).or(version);
@@ -81,7 +83,7 @@ impl<'a> Order<'a> {
             if swept.saturating_sub(LAG) >= purchased);
         Order {
             api,
-            envelope,
+            envelopes,
             rank,
             total,
             amount,
@@ -122,7 +124,7 @@ impl<'a> Order<'a> {
             (Some(known_tickets), Some(known_tickets - void))
         } else if let Some(highest) = state.envelope_quantity {
             let quantity = highest.max(known_tickets);
-            let newest = self.envelope.and_then(|held| held.doc.quantity).unwrap_or(quantity);
+            let newest = self.envelopes.field(|content| content.quantity).unwrap_or(quantity);
             let valid = quantity.min(newest.max(known_tickets)) - void;
             (Some(quantity), Some(if dead { 0 } else { valid }))
         } else if known_tickets > 0 {
@@ -172,9 +174,9 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// What the API says, else what the newest envelope says.
+    /// What the API says, else the newest word of an envelope.
     fn pick<T>(&self, field: impl Fn(&'a OrderDoc) -> Option<T>) -> Option<T> {
-        self.api.and_then(&field).or_else(|| self.envelope.and_then(|held| field(&held.doc.doc)))
+        self.api.and_then(&field).or_else(|| self.envelopes.field(|content| field(&content.doc)))
     }
 
     fn ticket_type(&self, attendees: &[Attendee], admissions: &[&Attendee]) -> Option<String> {

@@ -116,7 +116,7 @@ impl State {
         let timestamp = envelope.timestamp;
         let key = EnvelopeVersion { timestamp, status: envelope.status, hash: envelope.raw.hash };
         let content = || EnvelopeContent { doc: envelope.doc.clone(), quantity: envelope.quantity };
-        let mut changed = offer(&mut self.envelope, key, content);
+        let mut changed = self.envelopes.offer(key, content);
         changed |= raise(&mut self.envelope_quantity, envelope.quantity);
         if let Some(refund) = &envelope.refund {
             let at = refund.refunded_at.unwrap_or(timestamp);

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::envelopes::Envelopes;
 use crate::money::Amount;
 use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Void};
 use crate::time::Micros;
@@ -24,8 +25,8 @@ pub struct State {
     pub(super) list: Option<Listing>,
     /// Newest word about refund requests.
     pub(super) requests: Option<Requests>,
-    /// Newest envelope.
-    pub(super) envelope: Option<Held<EnvelopeVersion, EnvelopeContent>>,
+    /// Envelopes: the newest, and those with the newest word on some field.
+    pub(super) envelopes: Envelopes,
     /// Newest envelope that speaks of a refund: a late or repeated "paid" must not take it back.
     pub(super) envelope_refund: Option<Refunded>,
     /// Highest number of tickets an envelope ever gave.
@@ -173,7 +174,7 @@ impl State {
         changed |= lower(&mut self.low, other.low);
         changed |= raise(&mut self.list, other.list);
         changed |= raise(&mut self.requests, other.requests);
-        changed |= keep(&mut self.envelope, &other.envelope);
+        changed |= self.envelopes.join(&other.envelopes);
         changed |= raise(&mut self.envelope_refund, other.envelope_refund);
         changed |= raise(&mut self.envelope_quantity, other.envelope_quantity);
         changed |= lower(&mut self.refund_given, other.refund_given);

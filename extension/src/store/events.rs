@@ -15,14 +15,14 @@ use crate::error::Result;
 const TEXT: BuiltinOid = TEXTARRAYOID;
 
 static READ_LINKS: Plan = Plan {
-    sql: "SELECT p.platform, p.external_event_id, p.event_id
+    sql: "SELECT p.platform, p.external_event_id, p.event_id, p.external_title IS NULL
           FROM (SELECT unnest($1) AS platform, unnest($2) AS external_event_id) k
           JOIN boxoffice.ticket_platforms p USING (platform, external_event_id)",
     types: &[TEXT, TEXT],
 };
 
 static READ_LINK: Plan = Plan {
-    sql: "SELECT p.event_id FROM boxoffice.ticket_platforms p WHERE p.platform = $1 AND p.external_event_id = $2",
+    sql: "SELECT p.event_id, p.external_title IS NULL FROM boxoffice.ticket_platforms p WHERE p.platform = $1 AND p.external_event_id = $2",
     types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
 };
 
@@ -48,7 +48,7 @@ static UPSERT: Plan = Plan {
               currency = excluded.currency, source_version = excluded.source_version, platform_data = COALESCE(excluded.platform_data, p.platform_data)
           WHERE p.source_version IS NULL OR excluded.source_version > p.source_version
              OR (excluded.source_version = p.source_version AND excluded.platform_data::text > p.platform_data::text)
-          RETURNING external_event_id",
+          RETURNING platform, external_event_id",
     types: &[
         TEXT,
         TEXT,
@@ -66,14 +66,51 @@ static UPSERT: Plan = Plan {
     ],
 };
 
+// What a delivery mentions about an event that was registered without a word about it.
+static FILL: Plan = Plan {
+    sql: "UPDATE boxoffice.ticket_platforms p SET external_title = $3, external_venue = COALESCE(p.external_venue, $4),
+              external_starts_at = COALESCE(p.external_starts_at, $5)
+          WHERE p.platform = $1 AND p.external_event_id = $2 AND p.external_title IS NULL",
+    types: &[
+        BuiltinOid::TEXTOID,
+        BuiltinOid::TEXTOID,
+        BuiltinOid::TEXTOID,
+        BuiltinOid::TEXTOID,
+        BuiltinOid::TIMESTAMPTZOID,
+    ],
+};
+
+// Only what is missing: what people have written about their own event is theirs.
+static FILL_OURS: Plan = Plan {
+    sql: "UPDATE boxoffice.ticket_events e SET title = COALESCE(e.title, p.external_title),
+              venue = COALESCE(e.venue, p.external_venue), starts_at = COALESCE(e.starts_at, p.external_starts_at),
+              ends_at = COALESCE(e.ends_at, CASE WHEN p.external_ends_at >= COALESCE(e.starts_at, p.external_starts_at)
+                                                 THEN p.external_ends_at END),
+              time_zone = COALESCE(e.time_zone, p.external_time_zone), capacity = COALESCE(e.capacity, p.external_capacity),
+              updated_at = now()
+          FROM boxoffice.ticket_platforms p
+          WHERE p.platform = $1 AND p.external_event_id = $2 AND e.event_id = p.event_id
+            AND ((e.title IS NULL AND p.external_title IS NOT NULL) OR (e.venue IS NULL AND p.external_venue IS NOT NULL)
+              OR (e.starts_at IS NULL AND p.external_starts_at IS NOT NULL)
+              OR (e.time_zone IS NULL AND p.external_time_zone IS NOT NULL)
+              OR (e.capacity IS NULL AND p.external_capacity IS NOT NULL))",
+    types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
+};
+
 /// Which of our events each event of a platform is linked to.
 #[derive(Default)]
-pub struct Links(BTreeMap<(Platform, String), Option<String>>);
+pub struct Links(BTreeMap<(Platform, String), Link>);
+
+/// What is known of an event of a platform.
+struct Link {
+    event_id: Option<String>,
+    untitled: bool,
+}
 
 impl Links {
     /// Our event, when there is a link.
     pub fn event_id(&self, platform: Platform, external_event_id: Option<&str>) -> Option<String> {
-        self.0.get(&(platform, external_event_id?.to_owned())).cloned().flatten()
+        self.0.get(&(platform, external_event_id?.to_owned()))?.event_id.clone()
     }
 }
 
@@ -96,6 +133,19 @@ pub fn links(
         return Ok(Links::default());
     }
     let links = read_links(client, &wanted)?;
+    let told: BTreeMap<(Platform, &str), &EventCopy> = mentioned
+        .iter()
+        .filter(|(_, event)| event.title.is_some())
+        .map(|(platform, event)| ((*platform, event.external_event_id.as_str()), *event))
+        .collect();
+    for ((platform, id), event) in told {
+        if links.0.get(&(platform, id.to_owned())).is_some_and(|link| link.untitled) {
+            let (title, venue) = (event.title.as_deref(), event.venue.as_deref());
+            let starts_at = event.starts_at.and_then(timestamp);
+            FILL.write(client, &[platform.as_str().into(), id.into(), title.into(), venue.into(), starts_at.into()])?;
+            FILL_OURS.write(client, &[platform.as_str().into(), id.into()])?;
+        }
+    }
     wanted.retain(|(platform, id)| !links.0.contains_key(&(*platform, (*id).to_owned())));
     if !wanted.is_empty() {
         register(client, &wanted, mentioned)?;
@@ -109,14 +159,15 @@ pub fn read_links(client: &SpiClient<'_>, wanted: &BTreeSet<(Platform, &str)>) -
     // One event is the common case, and a third of the cost.
     if let (1, Some((platform, id))) = (wanted.len(), wanted.first()) {
         for row in READ_LINK.read(client, &[platform.as_str().into(), (*id).into()])? {
-            links.0.insert((*platform, (*id).to_owned()), row.get::<String>(1)?);
+            let link = Link { event_id: row.get(1)?, untitled: row.get(2)?.unwrap_or(false) };
+            links.0.insert((*platform, (*id).to_owned()), link);
         }
         return Ok(links);
     }
     let (platforms, ids): (Vec<&str>, Vec<&str>) = wanted.iter().map(|(platform, id)| (platform.as_str(), *id)).unzip();
     for row in READ_LINKS.read(client, &[platforms.into(), ids.into()])? {
         if let (Some(platform), Some(id)) = (row.get::<String>(1)?, row.get::<String>(2)?) {
-            let link = row.get::<String>(3)?;
+            let link = Link { event_id: row.get(3)?, untitled: row.get(4)?.unwrap_or(false) };
             links.0.extend(Platform::from_name(&platform).map(|platform| ((platform, id), link)));
         }
     }
@@ -175,5 +226,14 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
             rows.iter().map(|e| e.raw.as_ref().map(|d| d.text.as_str())).collect::<Vec<_>>().into(),
         ],
     )?;
-    Ok(table.len())
+    let mut changed = Vec::new();
+    for row in table {
+        if let (Some(platform), Some(id)) = (row.get::<String>(1)?, row.get::<String>(2)?) {
+            changed.push((platform, id));
+        }
+    }
+    for (platform, id) in &changed {
+        FILL_OURS.write(client, &[platform.as_str().into(), id.as_str().into()])?;
+    }
+    Ok(changed.len())
 }

@@ -64,7 +64,12 @@ fn humanitix() -> Vec<Observation> {
         pushed("order.created", "h1", "2026-03-01T10:01:00Z", json!({})),
         pushed("order.updated", "h1", "2026-03-01T10:02:00Z", json!({"customer": {"name": "A. Lovelace"}})),
         pushed("order.cancelled", "h1", "2026-03-01T10:03:00Z", json!({"status": "cancelled"})),
-        fetched("humanitix", "order", humanitix_order("2026-03-01T10:01:00.500Z", "paid", 0.0).to_string(), "2026-03-01T10:05:00Z"),
+        fetched(
+            "humanitix",
+            "order",
+            humanitix_order("2026-03-01T10:01:00.500Z", "paid", 0.0).to_string(),
+            "2026-03-01T10:05:00Z",
+        ),
         fetched("humanitix", "tickets", page("tickets", &tickets), "2026-03-01T10:05:01Z"),
         fetched(
             "humanitix",
@@ -72,12 +77,22 @@ fn humanitix() -> Vec<Observation> {
             page("orders", &[humanitix_order("2026-03-04T09:00:00.000Z", "partiallyRefunded", 35.0)]),
             "2026-03-04T09:00:05Z",
         ),
-        fetched("humanitix", "ticket", ticket("h1", "t2", "2026-03-04T09:00:00.000Z", cancelled).to_string(), "2026-03-04T09:00:06Z"),
+        fetched(
+            "humanitix",
+            "ticket",
+            ticket("h1", "t2", "2026-03-04T09:00:00.000Z", cancelled).to_string(),
+            "2026-03-04T09:00:06Z",
+        ),
         fetched("humanitix", "ticket", ticket("h1", "t1", "2026-03-04T08:00:00.000Z", checked_in).to_string(), late),
         // h2: only the bridge knows it; two attendees, then one, then half of the money back, then silence about it
         pushed("order.created", "h2", "2026-03-01T11:00:00Z", json!({"attendees": people, "tickets": null})),
         pushed("order.updated", "h2", "2026-03-02T11:00:00Z", json!({"attendees": fewer, "tickets": null})),
-        pushed("order.refunded", "h2", "2026-03-02T11:00:01Z", json!({"refund_amount": 25, "refunded_at": "2026-03-02T10:59:00Z"})),
+        pushed(
+            "order.refunded",
+            "h2",
+            "2026-03-02T11:00:01Z",
+            json!({"refund_amount": 25, "refunded_at": "2026-03-02T10:59:00Z"}),
+        ),
         pushed("order.updated", "h2", "2026-03-03T11:00:00Z", json!({"currency": "AUD", "extra": 1e2})),
         // h3: known only by a donation
         pushed("order.cancelled", "h4", "2026-03-03T11:00:00Z", json!({"status": "paid"})),
@@ -103,7 +118,13 @@ fn eventbrite() -> Vec<Observation> {
     ]}]);
     vec![
         // e1: bought, looked at within the same second, one guest refunded, another erased from the listing
-        copy(bought, 10107, &[person("1", bought, json!({})), person("2", bought, json!({}))], json!({}), "2026-03-01T10:00:01Z"),
+        copy(
+            bought,
+            10107,
+            &[person("1", bought, json!({})), person("2", bought, json!({}))],
+            json!({}),
+            "2026-03-01T10:00:01Z",
+        ),
         copy(
             bought,
             10107,
@@ -118,7 +139,12 @@ fn eventbrite() -> Vec<Observation> {
             json!({}),
             "2026-03-04T11:00:00Z",
         ),
-        fetched("eventbrite", "attendee", person("2", "2026-03-06T19:00:00Z", json!({"checked_in": true})).to_string(), "2026-03-06T19:00:04Z"),
+        fetched(
+            "eventbrite",
+            "attendee",
+            person("2", "2026-03-06T19:00:00Z", json!({"checked_in": true})).to_string(),
+            "2026-03-06T19:00:04Z",
+        ),
         copy("2026-03-03T10:00:00Z", 10107, &[], json!({"attendees": null, "status": "weird"}), "2026-03-03T10:00:04Z"),
         // e2: not expanded, its attendees from elsewhere, a refund that only the requests show
         fetched(
@@ -130,8 +156,18 @@ fn eventbrite() -> Vec<Observation> {
         fetched("eventbrite", "attendees", all.to_string(), "2026-03-05T10:00:00Z"),
         fetched("eventbrite", "attendee", lone.to_string(), "2026-03-05T10:00:09Z"),
         // e3: still in the checkout, e4: cancelled as a whole
-        fetched("eventbrite", "order", eventbrite_order("e3", bought, 2000, &[], json!({"time_remaining": 300})), "2026-03-01T10:00:02Z"),
-        fetched("eventbrite", "order", eventbrite_order("e4", bought, 1000, &[], json!({"attendees": null})), "2026-03-01T10:00:02Z"),
+        fetched(
+            "eventbrite",
+            "order",
+            eventbrite_order("e3", bought, 2000, &[], json!({"time_remaining": 300})),
+            "2026-03-01T10:00:02Z",
+        ),
+        fetched(
+            "eventbrite",
+            "order",
+            eventbrite_order("e4", bought, 1000, &[], json!({"attendees": null})),
+            "2026-03-01T10:00:02Z",
+        ),
         fetched(
             "eventbrite",
             "order",

@@ -19,7 +19,8 @@ async fn open() -> Result<(Database, Client)> {
 }
 
 async fn link(client: &Client) -> Result {
-    lines(client, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')").await?;
+    lines(client, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')")
+        .await?;
     Ok(())
 }
 

@@ -52,7 +52,8 @@ pub(super) struct StateV1<'a> {
     pub low: Option<(Money, Delta)>,
     pub list: Option<ListingV1>,
     pub requests: Option<RequestsV1>,
-    pub envelope: Option<EnvelopeV1>,
+    /// Newest first.
+    pub envelopes: Vec<EnvelopeV1>,
     pub envelope_refund: Option<RefundedV1>,
     pub envelope_quantity: Option<i64>,
     pub refund_given: Option<Delta>,

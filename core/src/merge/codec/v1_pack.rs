@@ -6,6 +6,7 @@ use super::v1::{
     ApiV1, AttendeeV1, BIN, Base, EnvelopeV1, ListedV1, ListingV1, OrderDocV1, OrderVersionV1, OwnV1, RefundedV1,
     RequestsV1, SaleV1, ScanV1, StateV1, Text,
 };
+use crate::merge::envelopes::Copy as Envelope;
 use crate::merge::state::{AttendeeState, AttendeeVersion, Held, Listing, OrderVersion, SaleMoney, State};
 use crate::money::Currency;
 use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Void};
@@ -13,7 +14,7 @@ use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Void};
 impl<'a> From<&'a State> for StateV1<'a> {
     fn from(state: &'a State) -> StateV1<'a> {
         let version = state.api.as_ref().map(|held| held.key.version);
-        let base = Base(version.or(state.envelope.as_ref().map(|held| held.key.timestamp)).unwrap_or_default());
+        let base = Base(version.or(state.envelopes.newest().map(|held| held.key.timestamp)).unwrap_or_default());
         let mut texts = Texts::default();
         let api = state.api.as_ref();
         let mut stored = StateV1 {
@@ -29,18 +30,7 @@ impl<'a> From<&'a State> for StateV1<'a> {
                 seen: base.deltas(requests.seen),
                 pending: requests.pending,
             }),
-            envelope: state.envelope.as_ref().map(|held| EnvelopeV1 {
-                timestamp: base.delta(held.key.timestamp),
-                status: match held.key.status {
-                    EnvelopeStatus::Pending => 0,
-                    EnvelopeStatus::Paid => 1,
-                    EnvelopeStatus::Cancelled => 2,
-                    EnvelopeStatus::Refunded => 3,
-                },
-                hash: held.key.hash,
-                quantity: held.doc.quantity,
-                doc: texts.order(base, &held.doc.doc),
-            }),
+            envelopes: state.envelopes.iter().map(|held| texts.envelope(base, held)).collect(),
             envelope_refund: state.envelope_refund.map(|refund| RefundedV1 {
                 timestamp: base.delta(refund.timestamp),
                 amount: refund.amount.map(|amount| amount.0),
@@ -108,6 +98,21 @@ impl<'a> Texts<'a> {
             // More than four thousand million texts do not fit into a stored value anyway.
             Text::try_from(distinct.len()).unwrap_or(Text::MAX)
         })
+    }
+
+    fn envelope(&mut self, base: Base, held: &'a Envelope) -> EnvelopeV1 {
+        EnvelopeV1 {
+            timestamp: base.delta(held.key.timestamp),
+            status: match held.key.status {
+                EnvelopeStatus::Pending => 0,
+                EnvelopeStatus::Paid => 1,
+                EnvelopeStatus::Cancelled => 2,
+                EnvelopeStatus::Refunded => 3,
+            },
+            hash: held.key.hash,
+            quantity: held.doc.quantity,
+            doc: self.order(base, &held.doc.doc),
+        }
     }
 
     fn order(&mut self, base: Base, doc: &'a OrderDoc) -> OrderDocV1 {

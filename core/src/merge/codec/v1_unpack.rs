@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::v1::{AttendeeV1, BIN, Base, ListingV1, OrderDocV1, OrderVersionV1, OwnV1, SaleV1, StateV1, Text};
 use crate::error::{Error, Result};
+use crate::merge::envelopes::Envelopes;
 use crate::merge::state::{
     AttendeeState, AttendeeVersion, EnvelopeContent, EnvelopeVersion, Held, Listed, Listing, OrderVersion, Refunded,
     Requests, SaleMoney, Scan, Standing, State,
@@ -33,20 +34,19 @@ impl TryFrom<StateV1<'_>> for State {
                 doc: SaleMoney { fees: fees.map(Amount), tax: tax.map(Amount), discount: discount.map(Amount) },
             }),
         };
-        let envelope = match stored.envelope {
-            Some(held) => {
-                let status = match held.status {
-                    0 => EnvelopeStatus::Pending,
-                    1 => EnvelopeStatus::Paid,
-                    2 => EnvelopeStatus::Cancelled,
-                    3 => EnvelopeStatus::Refunded,
-                    _ => return Err(damaged("an unknown envelope status")),
-                };
-                let key = EnvelopeVersion { timestamp: base.instant(held.timestamp), status, hash: held.hash };
-                Some(Held { key, doc: EnvelopeContent { doc: texts.order(base, held.doc)?, quantity: held.quantity } })
-            }
-            None => None,
-        };
+        let mut envelopes = Envelopes::default();
+        for held in stored.envelopes {
+            let status = match held.status {
+                0 => EnvelopeStatus::Pending,
+                1 => EnvelopeStatus::Paid,
+                2 => EnvelopeStatus::Cancelled,
+                3 => EnvelopeStatus::Refunded,
+                _ => return Err(damaged("an unknown envelope status")),
+            };
+            let key = EnvelopeVersion { timestamp: base.instant(held.timestamp), status, hash: held.hash };
+            let content = EnvelopeContent { doc: texts.order(base, held.doc)?, quantity: held.quantity };
+            envelopes.offer(key, || content);
+        }
         let mut attendees = BTreeMap::new();
         for attendee in stored.attendees {
             let id = texts.some(attendee.id)?.to_owned();
@@ -63,7 +63,7 @@ impl TryFrom<StateV1<'_>> for State {
                 seen: base.instants(requests.seen),
                 pending: requests.pending,
             }),
-            envelope,
+            envelopes,
             envelope_refund: stored.envelope_refund.map(|refund| Refunded {
                 timestamp: base.instant(refund.timestamp),
                 amount: refund.amount.map(Amount),

@@ -55,7 +55,8 @@ pub fn order(
         .map(|number| {
             json!({
                 "id": format!("{}{number:02}", &id[1..]), "order_id": id, "event_id": show.external_id, "quantity": 1,
-                "created": calendar.at(bought), "changed": calendar.at(bought), "ticket_class_name": class, "status": "Attending",
+                "created": calendar.at(bought), "changed": calendar.at(bought), "ticket_class_name": class,
+                "status": "Attending",
                 "profile": {"first_name": first, "last_name": last, "name": format!("{first} {last}"), "email": email},
                 "costs": {"gross": cost(price)}, "checked_in": false, "cancelled": false, "refunded": false,
             })
@@ -63,9 +64,13 @@ pub fn order(
         .collect();
     let body = |status: &str, minute: u64, attendees: &[Value]| {
         json!({
-            "id": id, "event_id": show.external_id, "status": status, "created": calendar.at(bought), "changed": calendar.at(minute),
-            "name": format!("{first} {last}"), "first_name": first, "last_name": last, "email": email, "time_remaining": null,
-            "costs": {"base_price": cost(total - fee), "eventbrite_fee": cost(fee), "payment_fee": cost(0), "tax": cost(0), "gross": cost(total)},
+            "id": id, "event_id": show.external_id, "status": status, "time_remaining": null,
+            "created": calendar.at(bought), "changed": calendar.at(minute),
+            "name": format!("{first} {last}"), "first_name": first, "last_name": last, "email": email,
+            "costs": {
+                "base_price": cost(total - fee), "eventbrite_fee": cost(fee), "payment_fee": cost(0), "tax": cost(0),
+                "gross": cost(total),
+            },
             "attendees": attendees,
         })
     };
@@ -118,7 +123,10 @@ pub fn order(
 /// A delivery to the secret path.
 fn hint(token: &str, minute: u64, action: &str, url: &str) -> Delivery {
     let body = json!({
-        "config": {"action": action, "user_id": "123456789012", "webhook_id": "15905335", "endpoint_url": "https://hooks.example.com/eventbrite"},
+        "config": {
+            "action": action, "user_id": "123456789012", "webhook_id": "15905335",
+            "endpoint_url": "https://hooks.example.com/eventbrite",
+        },
         "api_url": format!("https://www.eventbriteapi.com/v3/{url}"),
     });
     let path = format!("/functions/v1/eventbrite-webhook/{token}");

@@ -35,17 +35,24 @@ pub fn order(
 
     let (first, last, email) = person(random);
     let mut order = json!({
-        "id": id, "status": if total == 0 { "free" } else { "paid" }, "currency": show.currency, "created_at": calendar.at(bought),
+        "id": id, "status": if total == 0 { "free" } else { "paid" }, "currency": show.currency,
+        "created_at": calendar.at(bought),
         "total_amount": money(total), "fees": money(fee), "discount": money(discount),
-        "customer": {"email": email, "first_name": first, "last_name": last, "phone": format!("+61491570{:03}", random.below(1000))},
+        "customer": {
+            "email": email, "first_name": first, "last_name": last,
+            "phone": format!("+61491570{:03}", random.below(1000)),
+        },
         "tickets": tickets(&lines),
     });
     if listed {
         order["attendees"] = json!(people);
     }
-    let event = json!({"id": show.external_id, "name": show.title, "date": calendar.show(index), "venue": {"name": show.venue}});
+    let event = json!({
+        "id": show.external_id, "name": show.title, "date": calendar.show(index), "venue": {"name": show.venue},
+    });
     let mut send = |event_type: &str, minute: u64, order: &Value| {
-        let body = json!({"event_type": event_type, "data": {"event": event, "order": order}, "timestamp": calendar.at(minute)});
+        let data = json!({"event": event, "order": order});
+        let body = json!({"event_type": event_type, "data": data, "timestamp": calendar.at(minute)});
         day.push(signed(secret, minute, body.to_string().into_bytes()));
     };
 
@@ -128,7 +135,8 @@ fn lines(show: &'static Show, random: &mut Random) -> Vec<(&'static str, i64, i6
 
 fn tickets(lines: &[(&str, i64, i64)]) -> Value {
     let ticket = |(number, (name, price, quantity)): (usize, &(&str, i64, i64))| {
-        json!({"id": format!("line{number}"), "ticket_type_name": name, "quantity": quantity, "price": money(*price)})
+        let id = format!("line{number}");
+        json!({"id": id, "ticket_type_name": name, "quantity": quantity, "price": money(*price)})
     };
     lines.iter().enumerate().map(ticket).collect()
 }

@@ -34,7 +34,8 @@ pub fn expected(orders: &[Expected]) -> Ledger {
         if matches!(order.end, End::Stands | End::PartlyRefunded) {
             sums.orders += 1;
             sums.tickets += order.valid;
-            let by_platform = if order.show.platform == "humanitix" { &mut sums.humanitix } else { &mut sums.eventbrite };
+            let by_platform =
+                if order.show.platform == "humanitix" { &mut sums.humanitix } else { &mut sums.eventbrite };
             *by_platform += 1;
         }
         if order.end == End::Cancelled {
@@ -52,8 +53,9 @@ pub fn expected(orders: &[Expected]) -> Ledger {
 
 /// The sums of `ticket_sales_analytics` for these events.
 pub async fn found(client: &Client, events: &[&str]) -> Result<Ledger> {
-    let query = "SELECT event_id, COALESCE(currency, ''), total_orders::bigint, total_tickets_sold::bigint, (gross_revenue * 100)::bigint, \
-            (net_revenue * 100)::bigint, (total_fees * 100)::bigint, (total_refunds * 100)::bigint, refunded_orders::bigint, \
+    let query = "SELECT event_id, COALESCE(currency, ''), total_orders::bigint, total_tickets_sold::bigint, \
+            (gross_revenue * 100)::bigint, (net_revenue * 100)::bigint, (total_fees * 100)::bigint, \
+            (total_refunds * 100)::bigint, refunded_orders::bigint, \
             cancelled_orders::bigint, humanitix_orders::bigint, eventbrite_orders::bigint \
         FROM boxoffice.ticket_sales_analytics WHERE event_id = ANY ($1)";
     let mut ledger = Ledger::new();
@@ -92,7 +94,8 @@ pub async fn check(client: &Client, events: &[&str], orders: &[Expected]) -> Res
     let people = "SELECT COALESCE(sum(total_attendees), 0)::bigint, COALESCE(sum(checked_in), 0)::bigint \
         FROM boxoffice.attendee_checkin_status WHERE event_id = ANY ($1)";
     let row = client.query_one(people, &[&events]).await?;
-    let attendees = (orders.iter().map(|order| order.attendees).sum(), orders.iter().map(|order| order.checked_in).sum());
+    let attendees =
+        (orders.iter().map(|order| order.attendees).sum(), orders.iter().map(|order| order.checked_in).sum());
     let found: (i64, i64) = (row.get(0), row.get(1));
     if attendees != found {
         wrong.push(format!("expected {attendees:?} attendees and check-ins, found {found:?}"));
