@@ -110,8 +110,8 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
             })
             .collect();
         let ids = deliveries::append(client, &entries, now)?;
-        let receipts = applied.verdicts.iter().zip(ids).map(|(verdict, id)| receipt(verdict, id));
-        receipts.last().ok_or_else(|| Error::Spi("the delivery was not kept".to_owned()))
+        let mut receipts = applied.verdicts.iter().zip(ids).map(|(verdict, id)| receipt(verdict, id));
+        receipts.next().ok_or_else(|| Error::Spi("the delivery was not kept".to_owned()))
     })
 }
 

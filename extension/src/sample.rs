@@ -25,7 +25,7 @@ pub fn sample(platform: &str, event_type: &str) -> Result<Sample> {
     let platform = known(platform)?;
     let now = now();
     let body = platform.sample(event_type, now.unsigned_abs(), now)?;
-    let all = Spi::connect(|client| settings::read(client))?;
+    let all = Spi::connect(settings::read)?;
     let (settings, secrets) =
         all.get(&platform).ok_or_else(|| Error::Spi("the platform has no settings".to_owned()))?;
     let valid = |list: &[Secret]| list.iter().find(|s| s.valid_until.is_none_or(|until| until > now)).cloned();

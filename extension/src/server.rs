@@ -1,4 +1,5 @@
 //! What needs the server's C interface: subtransactions, advisory locks, invalidation. The only module with `unsafe`.
+#![allow(clippy::result_large_err, reason = "pgrx hands over what it caught by value")]
 #![allow(unsafe_code, reason = "pgrx has no safe form of these calls")]
 
 use std::panic::AssertUnwindSafe;

@@ -35,10 +35,10 @@ thread_local! {
 /// The present settings; platforms without rows have their defaults and no secret.
 pub fn read(client: &SpiClient<'_>) -> Result<Rc<AllSettings>> {
     // Asked before the rows are read: a change that comes in meanwhile makes the copy stale again.
-    if !server::settings_are_stale() {
-        if let Some(kept) = KEPT.with_borrow(Clone::clone) {
-            return Ok(kept);
-        }
+    if !server::settings_are_stale()
+        && let Some(kept) = KEPT.with_borrow(Clone::clone)
+    {
+        return Ok(kept);
     }
     let all = load(client).inspect_err(|_| server::forget_settings())?;
     let all = Rc::new(all);
