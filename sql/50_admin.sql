@@ -148,7 +148,11 @@ BEGIN
             title = COALESCE(e.title, excluded.title), venue = COALESCE(e.venue, excluded.venue),
             starts_at = COALESCE(e.starts_at, excluded.starts_at), ends_at = COALESCE(e.ends_at, excluded.ends_at),
             time_zone = COALESCE(e.time_zone, excluded.time_zone), capacity = COALESCE(e.capacity, excluded.capacity),
-            updated_at = pg_catalog.now();
+            updated_at = pg_catalog.now()
+            -- Linking again changes nothing, so it writes nothing.
+            WHERE (e.title, e.venue, e.starts_at, e.ends_at, e.time_zone, e.capacity) IS DISTINCT FROM
+                  (COALESCE(e.title, excluded.title), COALESCE(e.venue, excluded.venue), COALESCE(e.starts_at, excluded.starts_at),
+                   COALESCE(e.ends_at, excluded.ends_at), COALESCE(e.time_zone, excluded.time_zone), COALESCE(e.capacity, excluded.capacity));
     UPDATE boxoffice.ticket_platforms p SET event_id = linked, linked_at = pg_catalog.now()
         WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id
           AND p.event_id IS DISTINCT FROM linked;

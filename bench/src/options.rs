@@ -63,7 +63,7 @@ impl Options {
             anyhow::bail!("--only: there is no part {letter}");
         }
         let (rounds_default, calls, batches, seconds, step_calls) =
-            if quick { (2, 400, 16, 1, 200) } else { (5, 1000, 30, 3, 1000) };
+            if quick { (2, 400, 12, 1, 200) } else { (5, 1000, 30, 3, 1000) };
         let rounds = rounds.unwrap_or(rounds_default);
         let steps = only.contains('g');
         Ok(Some(Options { quick, rounds, calls, batches, seconds, step_calls, steps, only }))

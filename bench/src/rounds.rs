@@ -15,6 +15,8 @@ use crate::{Result, cpu, progress};
 /// Something that is compared with the floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contender {
+    /// The floor's statements on tables with all indexes and foreign keys of the first version.
+    Seed,
     /// (c) `ingest_webhook`; (f) with updates and duplicates.
     Single { mixed: bool },
     /// (d) `ingest_webhooks` of 64.
@@ -24,7 +26,8 @@ pub enum Contender {
 }
 
 /// All of them, in the order of the table.
-pub const CONTENDERS: [(char, Contender); 8] = [
+pub const CONTENDERS: [(char, Contender); 9] = [
+    ('b', Contender::Seed),
     ('c', Contender::Single { mixed: false }),
     ('d', Contender::Batch),
     ('e', Contender::Http { connections: 1, mixed: false }),
@@ -59,6 +62,7 @@ impl Figure {
 impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Contender::Seed => write!(f, "the same on tables with all indexes and foreign keys of the first version"),
             Contender::Single { mixed: false } => write!(f, "(c) `ingest_webhook`"),
             Contender::Batch => write!(f, "(d) `ingest_webhooks` of {BATCH}"),
             Contender::Http { connections: 1, .. } => write!(f, "(e) HTTP, 1 connection"),
@@ -133,6 +137,7 @@ impl<'s> Rounds<'s> {
             let contender = self.results.rows[row].0;
             self.server.reset().await?;
             let mut figure = match contender {
+                Contender::Seed => self.bare("seed", "seed").await?,
                 Contender::Single { mixed } => self.single(mixed).await?,
                 Contender::Batch => self.batch().await?,
                 Contender::Http { connections, mixed } => self.http(connections, mixed).await?,
@@ -159,12 +164,17 @@ impl<'s> Rounds<'s> {
 
     async fn floor(&mut self) -> Result<Figure> {
         self.server.reset().await?;
-        let run = self.server.pgbench("floor", bodies::NEW, self.options.calls)?;
-        let count = CLIENTS * self.options.calls;
-        ensure!(self.server.naive_rows().await? == Rows::of_new_orders(count), "the floor lost something");
-        let figure = Figure::of(run.rate, run.cpu, count);
+        let figure = self.bare("floor", "naive").await?;
         self.results.floor.push(figure);
         Ok(figure)
+    }
+
+    async fn bare(&self, script: &str, schema: &str) -> Result<Figure> {
+        let run = self.server.pgbench(script, bodies::NEW, self.options.calls)?;
+        let count = CLIENTS * self.options.calls;
+        let rows = self.server.bare_rows(schema).await?;
+        ensure!(rows == Rows::of_new_orders(count), "{count} transactions, but {rows:?}");
+        Ok(Figure::of(run.rate, run.cpu, count))
     }
 
     async fn single(&self, mixed: bool) -> Result<Figure> {

@@ -15,7 +15,8 @@ use crate::{Result, cpu, progress, run};
 /// Everything that a measurement leaves behind.
 const EMPTY: &str = "TRUNCATE boxoffice.ticket_sales, boxoffice.attendees, boxoffice.order_states, \
                      boxoffice.webhook_logs, boxoffice.webhook_rejections, boxoffice.fetch_jobs, \
-                     naive.webhook_logs, naive.ticket_sales, naive.attendees";
+                     naive.webhook_logs, naive.ticket_sales, naive.attendees, \
+                     seed.webhook_logs, seed.ticket_sales, seed.attendees";
 
 /// A database with the extension on a server with durable commits.
 pub struct Server {
@@ -202,11 +203,13 @@ impl Server {
         Ok(Rows { deliveries: row.get(0), sales: row.get(1), attendees: row.get(2) })
     }
 
-    /// Rows of the floor's tables.
-    pub async fn naive_rows(&self) -> Result<Rows> {
-        let statement = "SELECT (SELECT count(*) FROM naive.webhook_logs), (SELECT count(*) FROM naive.ticket_sales),
-                                (SELECT count(*) FROM naive.attendees)";
-        let row = self.client.query_one(statement, &[]).await?;
+    /// Rows of the tables that bare INSERTs fill: schema `naive` or `seed`.
+    pub async fn bare_rows(&self, schema: &str) -> Result<Rows> {
+        let statement = format!(
+            "SELECT (SELECT count(*) FROM {schema}.webhook_logs), (SELECT count(*) FROM {schema}.ticket_sales),
+                    (SELECT count(*) FROM {schema}.attendees)"
+        );
+        let row = self.client.query_one(&statement, &[]).await?;
         Ok(Rows { deliveries: row.get(0), sales: row.get(1), attendees: row.get(2) })
     }
 

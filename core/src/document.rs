@@ -31,17 +31,17 @@ impl Document {
     /// The document of a parsed value.
     #[must_use]
     pub fn from_value(value: &Value) -> Document {
-        Document::beside(value, None)
+        Document::beside(value, [])
     }
 
-    /// The document of a value from which a part was taken away: not in the text, but in the hash, so that two copies that
-    /// differ only there are not taken for equal.
+    /// The document of a value from which parts were taken away to be documents of their own: they are not in the text, but
+    /// their hashes are in its hash, so that two copies that differ only there are not taken for equal.
     #[must_use]
-    pub fn beside(value: &Value, taken: Option<&Value>) -> Document {
+    pub fn beside(value: &Value, parts: impl IntoIterator<Item = [u8; 16]>) -> Document {
         let text = canonical(value);
         let mut digest = Sha256::new_with_prefix(text.as_bytes());
-        if let Some(taken) = taken {
-            digest.update(canonical(taken));
+        for part in parts {
+            digest.update(part);
         }
         let mut hash = [0; 16];
         hash.copy_from_slice(&digest.finalize()[..16]);

@@ -171,7 +171,7 @@ async fn senders_that_try_again_end_with_every_order_once() -> Result {
         });
     }
     until("a quarter is through", async || Ok(done.load(Ordering::Relaxed) >= 160)).await?;
-    cluster.restart(Stop::Kill).await?;
+    cluster.restart(Stop::Immediate).await?;
     until("half is through", async || Ok(done.load(Ordering::Relaxed) >= 320)).await?;
     scene.worker.sigkill()?;
     scene.worker = Worker::start(&scene.db, &[("BOXOFFICE_AWAY_SECONDS", "0.1")]).await?;

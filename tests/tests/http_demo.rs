@@ -51,7 +51,9 @@ async fn the_demo_runs_twice_and_notices_a_wrong_sum() -> Result {
     let before = state(&scene).await?;
     let again = demo(&scene).await?;
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
-    assert_eq!(state(&scene).await?, before);
+    let after = state(&scene).await?;
+    let changed: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).take(3).collect();
+    assert!(changed.is_empty() && before.len() == after.len(), "a second run has changed {changed:#?}");
 
     scene
         .client

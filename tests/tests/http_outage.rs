@@ -5,7 +5,12 @@ use std::sync::Arc;
 use boxoffice_tests::body::envelope;
 use boxoffice_tests::hold::until;
 use boxoffice_tests::scene::{SECRET, bytes};
-use boxoffice_tests::{Cluster, Database, Hold, Result, Scene, Stop, Worker, http, sign};
+use boxoffice_tests::{Cluster, Database, Result, Scene, Stop, Worker, http, sign};
+
+/// Makes every delivery last for ever, just before its commit.
+const SLEEP: &str = "CREATE FUNCTION public.sleep() RETURNS trigger LANGUAGE plpgsql AS \
+        $$ BEGIN PERFORM pg_catalog.pg_sleep(3600); RETURN NEW; END $$; \
+    CREATE TRIGGER sleep AFTER INSERT ON boxoffice.webhook_logs FOR EACH ROW EXECUTE FUNCTION public.sleep()";
 
 async fn own_scene(environment: &[(&str, &str)]) -> Result<Scene> {
     let cluster = Cluster::start(&[]).await?;
@@ -21,12 +26,19 @@ async fn a_database_stopped_in_mid_request_is_no_acknowledgement() -> Result {
     let scene = Arc::new(own_scene(&[]).await?);
     for (number, how) in [Stop::Fast, Stop::Immediate, Stop::Kill].into_iter().enumerate() {
         let body = bytes(&envelope("order.created", &format!("o{number}")));
-        let hold = Hold::begin(&scene.db).await?;
+        // Not a lock: that could be granted when its holder is the first to be ended.
+        let client = scene.db.client().await?;
+        client.batch_execute(SLEEP).await?;
         let sent = tokio::spawn({
             let (scene, body) = (Arc::clone(&scene), body.clone());
             async move { scene.signed(body).await }
         });
-        hold.caught(1).await?;
+        until("the delivery is being kept", async || {
+            let asleep =
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+            Ok(client.query_one(asleep, &[]).await?.get::<_, i64>(0) == 1)
+        })
+        .await?;
         scene.db.cluster().stop(how)?;
         let answer = sent.await??;
         assert_eq!(answer.decision(), (503, "uncertain"), "{how:?}: {answer:?}");
@@ -36,6 +48,7 @@ async fn a_database_stopped_in_mid_request_is_no_acknowledgement() -> Result {
         scene.worker.wait_ready().await?;
         assert_eq!(orders(&scene.db).await?, number as i64, "{how:?}: committed after all");
         // The platform sends it again.
+        scene.db.client().await?.batch_execute("DROP FUNCTION public.sleep() CASCADE").await?;
         assert_eq!(scene.signed(body).await?.decision(), (200, "processed"), "{how:?}");
         scene.acknowledged_is_kept().await?;
         scene.logs_are_clean()?;

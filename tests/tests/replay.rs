@@ -1,5 +1,7 @@
 //! Kept deliveries, applied again: nothing changes that was known, everything comes back that was lost.
 
+use std::collections::BTreeSet;
+
 use boxoffice_tests::payloads::{self, envelope};
 use boxoffice_tests::sql::{apply, deliver, ingest, line, lines, open_humanitix, process, refusal, remarks, signed};
 use boxoffice_tests::{Database, Result};
@@ -41,9 +43,9 @@ async fn fill(client: &Client) -> Result {
     Ok(())
 }
 
-/// All rows; without the times of writing when told so.
-async fn rows(client: &Client, without: &str) -> Result<Vec<String>> {
-    let mut all = Vec::new();
+/// All rows, without these columns.
+async fn rows(client: &Client, without: &str) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
     for table in ["ticket_sales", "attendees", "order_states", "ticket_platforms", "fetch_jobs"] {
         all.extend(
             lines(client, &format!("SELECT '{table}', to_jsonb(t) - '{without}'::text[] FROM {table} t ORDER BY 2"))
@@ -51,6 +53,13 @@ async fn rows(client: &Client, without: &str) -> Result<Vec<String>> {
         );
     }
     Ok(all)
+}
+
+fn assert_same(found: &BTreeSet<String>, expected: &BTreeSet<String>) {
+    let (missing, added): (Vec<_>, Vec<_>) =
+        (expected.difference(found).collect(), found.difference(expected).collect());
+    assert!(missing.is_empty() && added.is_empty(), "missing: {missing:#?}\nnew: {added:#?}");
+    assert!(expected.len() > 10, "only {} rows", expected.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +84,7 @@ async fn a_replay_of_everything_changes_nothing() -> Result {
     let found = lines(&client, ALL).await?;
     let outcomes: Vec<&str> = found.iter().filter_map(|l| l.split_once('|')).map(|(_, outcomes)| outcomes).collect();
     assert_eq!(outcomes, expected);
-    assert_eq!(rows(&client, "{}").await?, before);
+    assert_same(&rows(&client, "{}").await?, &before);
     let log = "SELECT count(*), min(attempts), max(attempts), count(*) FILTER (WHERE processed) FROM webhook_logs";
     assert_eq!(line(&client, log).await?, "11|2|2|10");
     Ok(())
@@ -86,12 +95,13 @@ async fn what_was_lost_comes_back_from_the_log() -> Result {
     let db = Database::create().await?;
     let client = db.client().await?;
     fill(&client).await?;
-    let times = "{created_at,updated_at,due_at,id}";
-    let before = rows(&client, times).await?;
+    // But for the times of writing, and for what an event was called when it was first heard of.
+    let other = "{created_at,updated_at,due_at,id,external_title,external_venue,external_starts_at}";
+    let before = rows(&client, other).await?;
     client.batch_execute("TRUNCATE ticket_sales, attendees, order_states, ticket_platforms, fetch_jobs").await?;
     // Last first: the order does not matter.
     lines(&client, "SELECT replay_webhook(id) FROM (SELECT id FROM webhook_logs ORDER BY id DESC) l").await?;
-    assert_eq!(rows(&client, times).await?, before);
+    assert_same(&rows(&client, other).await?, &before);
     Ok(())
 }
 
@@ -125,6 +135,8 @@ async fn two_sessions_that_retry_share_the_work() -> Result {
     let db = Database::create().await?;
     let client = db.client().await?;
     open_humanitix(&client).await?;
+    // Known beforehand: who registers a new event makes the others wait until it is certain that it is there.
+    client.batch_execute("SELECT link_event('humanitix', 'evt_1', 'ours')").await?;
     client
         .batch_execute(
             "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$;
@@ -192,21 +204,23 @@ async fn a_call_parses_and_plans_nothing_after_the_first() -> Result {
     let client = db.client().await?;
     open_humanitix(&client).await?;
     client.execute("SELECT set_path_token('eventbrite', $1)", &[&TOKEN]).await?;
-    let rounds = [calls("1")?, calls("2")?, calls("3")?];
+    // After the first two rounds everything has happened once: what is new, what changes, what is known.
+    let rounds = [calls("1")?, calls("2")?, calls("3")?, calls("4")?];
     let mut script = vec!["SET log_parser_stats = on; SET log_planner_stats = on; SET client_min_messages = log"];
     script.extend(rounds.iter().flatten().map(String::as_str));
+    // The server remarks on each statement that it analyses, those of functions included.
     let said = remarks(&db.url(), &script).await?;
     let count = |remarks: &[tokio_postgres::error::DbError], title: &str| {
         remarks.iter().filter(|r| r.message() == title).count()
     };
     for (i, (statement, remarks)) in script.iter().zip(&said).enumerate().skip(1) {
-        let (parsed, planned) = (count(remarks, "PARSER STATISTICS"), count(remarks, "PLANNER STATISTICS"));
+        let (analysed, planned) = (count(remarks, "PARSE ANALYSIS STATISTICS"), count(remarks, "PLANNER STATISTICS"));
         if i == 1 {
             // The measure can tell: the very first call prepares its statements.
-            assert!(parsed > 3 && planned > 3, "{parsed} parsed, {planned} planned: {statement}");
-        } else if i > rounds[0].len() {
+            assert!(analysed > 3 && planned > 3, "{analysed} analysed, {planned} planned: {statement}");
+        } else if i > 2 * rounds[0].len() {
             // The statement that was sent, and none besides.
-            assert_eq!((parsed, planned), (1, 1), "{statement}");
+            assert_eq!((analysed, planned), (1, 1), "{statement}");
         }
     }
     Ok(())

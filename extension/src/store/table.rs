@@ -173,9 +173,9 @@ impl Table {
             let rows = (0..few).map(|r| format!("({})", row(&|i| format!("${}", r * width + i))));
             format!("VALUES {}", rows.collect::<Vec<_>>().join(", "))
         } else {
-            let row = row(&|i| format!("${i}[i]"));
-            // In the SELECT list of a subquery, not in FROM: there the series would first be stored in a temporary table.
-            format!("SELECT {row} FROM (SELECT generate_series(1, array_length($1, 1)) AS i) AS series")
+            // In the SELECT list, not in FROM, where each array would first be stored in a temporary table; and not by
+            // subscript, which looks for the element from the start of the array.
+            format!("SELECT {}", row(&|i| format!("unnest(${i})")))
         };
         let mut sql = format!("INSERT INTO {} AS t ({}) {source}", self.name, names.join(", "));
         match conflict {

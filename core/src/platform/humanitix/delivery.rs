@@ -90,9 +90,9 @@ fn envelope(
     let version = version(timestamp, order, notes);
     let (doc, lines) = order_doc(order, event.as_ref())?;
     let (status, refund) = status(kind, order, doc.currency)?;
-    let raw = Document::beside(&data, attendees.as_ref());
     let attendees = attendees.map(|list| people::read(&list, version, &doc, notes));
     let people = attendees.as_ref().map(|list| list.iter().filter(|attendee| !attendee.doc.donation).count() as i64);
+    let hashes: Vec<_> = attendees.iter().flatten().map(|attendee| attendee.raw.hash).collect();
     let envelope = Envelope {
         timestamp: version,
         status,
@@ -100,7 +100,7 @@ fn envelope(
         quantity: if lines.any { lines.quantity } else { people.or(lines.quantity) },
         doc,
         attendees,
-        raw,
+        raw: Document::beside(&data, hashes),
     };
     Ok((order_id, envelope, event))
 }

@@ -210,8 +210,10 @@ async fn link(client: &Client, calendar: &Calendar) -> Result {
         client
             .execute("SELECT boxoffice.link_event($1, $2, $3)", &[&show.platform, &show.external_id, &show.event_id])
             .await?;
-        let describe = "UPDATE boxoffice.ticket_events SET title = $2, venue = $3, time_zone = $4, \
-            capacity = $5::int, starts_at = $6::text::timestamptz WHERE event_id = $1";
+        let describe = "UPDATE boxoffice.ticket_events \
+            SET title = $2, venue = $3, time_zone = $4, capacity = $5::int, starts_at = $6::text::timestamptz \
+            WHERE event_id = $1 AND (title, venue, time_zone, capacity::int, starts_at) \
+                IS DISTINCT FROM ($2::text, $3::text, $4::text, $5::int, $6::text::timestamptz)";
         let starts_at = calendar.show(index);
         client
             .execute(describe, &[&show.event_id, &show.title, &show.venue, &show.time_zone, &show.capacity, &starts_at])
