@@ -146,13 +146,18 @@ BEGIN
                 found.external_time_zone, found.external_capacity)
         ON CONFLICT (event_id) DO UPDATE SET
             title = COALESCE(e.title, excluded.title), venue = COALESCE(e.venue, excluded.venue),
-            starts_at = COALESCE(e.starts_at, excluded.starts_at), ends_at = COALESCE(e.ends_at, excluded.ends_at),
+            -- A time of theirs next to one of ours must not make an event end before it starts.
+            starts_at = CASE WHEN e.starts_at IS NULL AND (e.ends_at IS NULL OR e.ends_at >= excluded.starts_at)
+                             THEN excluded.starts_at ELSE e.starts_at END,
+            ends_at = CASE WHEN e.ends_at IS NULL AND excluded.ends_at >= COALESCE(e.starts_at, excluded.starts_at)
+                           THEN excluded.ends_at ELSE e.ends_at END,
             time_zone = COALESCE(e.time_zone, excluded.time_zone), capacity = COALESCE(e.capacity, excluded.capacity),
             updated_at = pg_catalog.now()
             -- Linking again changes nothing, so it writes nothing.
-            WHERE (e.title, e.venue, e.starts_at, e.ends_at, e.time_zone, e.capacity) IS DISTINCT FROM
-                  (COALESCE(e.title, excluded.title), COALESCE(e.venue, excluded.venue), COALESCE(e.starts_at, excluded.starts_at),
-                   COALESCE(e.ends_at, excluded.ends_at), COALESCE(e.time_zone, excluded.time_zone), COALESCE(e.capacity, excluded.capacity));
+            WHERE (e.title IS NULL AND excluded.title IS NOT NULL) OR (e.venue IS NULL AND excluded.venue IS NOT NULL)
+               OR (e.starts_at IS NULL AND (e.ends_at IS NULL AND excluded.starts_at IS NOT NULL OR e.ends_at >= excluded.starts_at))
+               OR (e.ends_at IS NULL AND excluded.ends_at >= COALESCE(e.starts_at, excluded.starts_at))
+               OR (e.time_zone IS NULL AND excluded.time_zone IS NOT NULL) OR (e.capacity IS NULL AND excluded.capacity IS NOT NULL);
     UPDATE boxoffice.ticket_platforms p SET event_id = linked, linked_at = pg_catalog.now()
         WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id
           AND p.event_id IS DISTINCT FROM linked;

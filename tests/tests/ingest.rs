@@ -189,8 +189,9 @@ async fn events_can_be_processed_by_hand() -> Result {
 
     let refund = json!({"event": {"id": "evt_test123"}, "order": {"id": "test_order_1", "total_amount": 50.00}});
     assert_eq!(process(&client, "humanitix", "order.refunded", &refund).await?.outcome, "processed");
-    let query = "SELECT refund_status, refund_amount, refund_date IS NOT NULL, ticket_quantity FROM ticket_sales";
-    assert_eq!(line(&client, query).await?, "refunded|50.00|t|2");
+    // So little was said; what was known before stays.
+    let query = "SELECT refund_status, refund_amount, refund_date IS NOT NULL, ticket_quantity, customer_email, currency FROM ticket_sales";
+    assert_eq!(line(&client, query).await?, "refunded|50.00|t|2|test@example.com|AUD");
 
     let receipt = process(&client, "humanitix", "test.event", &json!({"test": true})).await?;
     assert_eq!((receipt.outcome.as_str(), receipt.http_status), ("ignored", 200));

@@ -118,3 +118,38 @@ async fn what_the_api_says_of_an_event_is_kept_and_an_older_copy_changes_nothing
     assert_eq!(line(&client, query).await?, "90|1.11");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_of_theirs_never_contradicts_one_of_ours() -> Result {
+    let (_db, client) = open().await?;
+    let ours = "INSERT INTO ticket_events (event_id, starts_at, ends_at) \
+        VALUES ('late', '2026-12-01Z', NULL), ('over', NULL, '2026-01-01Z'), ('early', '2026-03-01Z', NULL)";
+    client.batch_execute(ours).await?;
+    let event = |updated: &str| {
+        json!({"_id": "evt_1", "name": "Theirs", "startDate": "2026-03-06T19:30:00.000Z", "endDate": "2026-03-06T22:00:00.000Z",
+            "updatedAt": updated})
+        .to_string()
+    };
+    let read = "SELECT event_id, starts_at AT TIME ZONE 'UTC', ends_at AT TIME ZONE 'UTC', title FROM ticket_events ORDER BY 1";
+    let expected = [
+        "early|2026-03-01 00:00:00|2026-03-06 22:00:00|Theirs",
+        "late|2026-12-01 00:00:00|-|Theirs",
+        "over|-|2026-01-01 00:00:00|Theirs",
+    ];
+    // Linked when the platform's event is known already.
+    apply(&client, "humanitix", "event", &event("2026-02-01T00:00:00.000Z"), None).await?;
+    for id in ["late", "over", "early"] {
+        line(&client, &format!("SELECT link_event('humanitix', 'evt_1', '{id}')")).await?;
+    }
+    assert_eq!(lines(&client, read).await?, expected);
+    // Linked before anything is known of it.
+    client.batch_execute("DELETE FROM ticket_events; DELETE FROM ticket_platforms").await?;
+    client.batch_execute(ours).await?;
+    for (number, id) in ["late", "over", "early"].into_iter().enumerate() {
+        line(&client, &format!("SELECT link_event('humanitix', 'evt_1', '{id}')")).await?;
+        apply(&client, "humanitix", "event", &event(&format!("2026-02-0{}T00:00:00.000Z", number + 2)), None).await?;
+    }
+    assert_eq!(lines(&client, read).await?, expected);
+    assert_eq!(line(&client, "SELECT count(*) FROM webhook_logs WHERE status = 'failed'").await?, "0");
+    Ok(())
+}

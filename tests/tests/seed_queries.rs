@@ -75,7 +75,7 @@ async fn they_show_what_was_ingested() -> Result {
     assert_eq!(seen, ["none", "refunded", "none", "none"]);
 
     for (name, values) in [
-        ("event_title", ["-", "-"]),
+        ("event_title", ["Friday Night", "Friday Night"]),
         ("currency", ["AUD", "USD"]),
         ("total_orders", ["2", "1"]),
         ("total_tickets_sold", ["4", "1"]),
