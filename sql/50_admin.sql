@@ -118,6 +118,32 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.configure_platform(text, text, text, text, text, text, text, integer, text[]) IS 'Changes how a platform''s deliveries are authenticated; what is NULL stays as it is. See platform_settings for the values.';
 
+CREATE FUNCTION boxoffice.fill_event(platform text, external_event_id text) RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+    UPDATE boxoffice.ticket_events e
+    SET title = n.title, venue = n.venue, starts_at = n.starts_at, ends_at = n.ends_at, time_zone = n.time_zone,
+        capacity = n.capacity, updated_at = now()
+    FROM boxoffice.ticket_platforms p
+    JOIN boxoffice.ticket_events o ON o.event_id = p.event_id
+    -- A time of theirs next to one of ours must not make an event end before it starts.
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN o.starts_at IS NULL AND (o.ends_at IS NULL OR o.ends_at >= p.external_starts_at)
+                    THEN p.external_starts_at ELSE o.starts_at END AS starts_at) s
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(o.title, p.external_title) AS title, COALESCE(o.venue, p.external_venue) AS venue, s.starts_at,
+               CASE WHEN o.ends_at IS NULL AND p.external_ends_at >= s.starts_at
+                    THEN p.external_ends_at ELSE o.ends_at END AS ends_at,
+               COALESCE(o.time_zone, p.external_time_zone) AS time_zone,
+               COALESCE(o.capacity, p.external_capacity) AS capacity) n
+    WHERE p.platform = fill_event.platform AND p.external_event_id = fill_event.external_event_id
+      AND e.event_id = o.event_id
+      AND (e.title, e.venue, e.starts_at, e.ends_at, e.time_zone, e.capacity)
+          IS DISTINCT FROM (n.title, n.venue, n.starts_at, n.ends_at, n.time_zone, n.capacity)
+$$;
+COMMENT ON FUNCTION boxoffice.fill_event(text, text) IS 'Gives our event what the platform says of it where nothing is known yet; what people have written stays. Called whenever something becomes known.';
+
 CREATE FUNCTION boxoffice.link_event(platform text, external_event_id text, event_id text DEFAULT NULL) RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
@@ -140,27 +166,11 @@ BEGIN
     SELECT * INTO STRICT found FROM boxoffice.ticket_platforms p
         WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id;
     linked := COALESCE(linked, found.event_id, pg_catalog.gen_random_uuid()::text);
-    INSERT INTO boxoffice.ticket_events AS e (event_id, title, venue, starts_at, ends_at, time_zone, capacity)
-        VALUES (linked, found.external_title, found.external_venue, found.external_starts_at,
-                CASE WHEN found.external_ends_at >= found.external_starts_at THEN found.external_ends_at END,
-                found.external_time_zone, found.external_capacity)
-        ON CONFLICT (event_id) DO UPDATE SET
-            title = COALESCE(e.title, excluded.title), venue = COALESCE(e.venue, excluded.venue),
-            -- A time of theirs next to one of ours must not make an event end before it starts.
-            starts_at = CASE WHEN e.starts_at IS NULL AND (e.ends_at IS NULL OR e.ends_at >= excluded.starts_at)
-                             THEN excluded.starts_at ELSE e.starts_at END,
-            ends_at = CASE WHEN e.ends_at IS NULL AND excluded.ends_at >= COALESCE(e.starts_at, excluded.starts_at)
-                           THEN excluded.ends_at ELSE e.ends_at END,
-            time_zone = COALESCE(e.time_zone, excluded.time_zone), capacity = COALESCE(e.capacity, excluded.capacity),
-            updated_at = pg_catalog.now()
-            -- Linking again changes nothing, so it writes nothing.
-            WHERE (e.title IS NULL AND excluded.title IS NOT NULL) OR (e.venue IS NULL AND excluded.venue IS NOT NULL)
-               OR (e.starts_at IS NULL AND (e.ends_at IS NULL AND excluded.starts_at IS NOT NULL OR e.ends_at >= excluded.starts_at))
-               OR (e.ends_at IS NULL AND excluded.ends_at >= COALESCE(e.starts_at, excluded.starts_at))
-               OR (e.time_zone IS NULL AND excluded.time_zone IS NOT NULL) OR (e.capacity IS NULL AND excluded.capacity IS NOT NULL);
+    INSERT INTO boxoffice.ticket_events (event_id) VALUES (linked) ON CONFLICT DO NOTHING;
     UPDATE boxoffice.ticket_platforms p SET event_id = linked, linked_at = pg_catalog.now()
         WHERE p.platform = link_event.platform AND p.external_event_id = link_event.external_event_id
           AND p.event_id IS DISTINCT FROM linked;
+    PERFORM boxoffice.fill_event(link_event.platform, link_event.external_event_id);
     UPDATE boxoffice.ticket_sales s SET event_id = linked, updated_at = pg_catalog.now()
         WHERE s.platform = link_event.platform AND s.external_event_id = link_event.external_event_id
           AND s.event_id IS NOT DISTINCT FROM found.event_id AND s.event_id IS DISTINCT FROM linked;

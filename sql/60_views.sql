@@ -81,7 +81,7 @@ COMMENT ON COLUMN boxoffice.ticket_sales_analytics.sales_last_7_days IS 'Orders 
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.capacity IS 'Places.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.capacity_utilization_percent IS 'Share of the places that are sold, over all currencies; NULL without a capacity.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.currency IS 'ISO 4217 code of the amounts; NULL where nothing was sold or the platform gave none.';
-COMMENT ON COLUMN boxoffice.ticket_sales_analytics.net_revenue IS 'gross_revenue less fees; tax that has to be remitted is still in it.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.net_revenue IS 'What is left of each order after refunds and fees, never less than nothing; tax that has to be remitted is still in it.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_fees IS 'Fees of the platforms.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_tax IS 'Tax as the platforms state it.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_discounts IS 'Discounts.';

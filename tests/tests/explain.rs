@@ -137,9 +137,12 @@ async fn it_says_what_would_change() -> Result {
     assert_eq!(effect(explain(&client, "humanitix", &signed(BODY), BODY).await?), "nothing new");
     let refund = payloads::SAMPLE_REFUNDED;
     let change = effect(explain(&client, "humanitix", &signed(refund), refund).await?);
-    for part in
-        ["valid_quantity 3 -> 0", "refund_status none -> refunded", "refund_amount 0.00 -> 75.00", "refund_date null -> 2024-01-25"]
-    {
+    for part in [
+        "valid_quantity 3 -> 0",
+        "refund_status none -> refunded",
+        "refund_amount 0.00 -> 75.00",
+        "refund_date null -> 2024-01-25",
+    ] {
         assert!(change.contains(part), "{part}: {change}");
     }
     let hint = explain(&client, "eventbrite", &json!({}), payloads::EVENTBRITE_PLACED).await?.join("\n");

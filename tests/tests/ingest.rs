@@ -205,9 +205,7 @@ async fn events_can_be_processed_by_hand() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_keeps_the_exact_bytes_and_no_credential() -> Result {
     let (_db, client) = open().await?;
-    let body = format!(
-        "{{ \"event_type\" : \"order.created\",\n\t\"data\": {{\"order\": {{\"id\":\"o\\u0000 1\"}}}}, \"x\": \"é\u{1F39F}\" }}\r\n"
-    );
+    let body = "{ \"event_type\" : \"order.created\",\n\t\"data\": {\"order\": {\"id\":\"o\\u0000 1\"}}, \"x\": \"é\u{1F39F}\" }\r\n";
     let headers = json!({
         "X-Humanitix-Signature": [sign::hex("an older key", body.as_bytes()), sign::hex(SECRET, body.as_bytes())],
         "authorization": "Bearer abc", "cookie": "session=abc", "x-api-key": "abc", ":path-token": "abc", "x-session-token": "abc",

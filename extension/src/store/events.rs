@@ -80,25 +80,8 @@ static FILL: Plan = Plan {
     ],
 };
 
-// Only what is missing: what people have written about their own event is theirs.
-static FILL_OURS: Plan = Plan {
-    sql: "UPDATE boxoffice.ticket_events e SET title = COALESCE(e.title, p.external_title),
-              venue = COALESCE(e.venue, p.external_venue),
-              starts_at = CASE WHEN e.starts_at IS NULL AND (e.ends_at IS NULL OR e.ends_at >= p.external_starts_at)
-                               THEN p.external_starts_at ELSE e.starts_at END,
-              ends_at = COALESCE(e.ends_at, CASE WHEN p.external_ends_at >= COALESCE(e.starts_at, p.external_starts_at)
-                                                 THEN p.external_ends_at END),
-              time_zone = COALESCE(e.time_zone, p.external_time_zone), capacity = COALESCE(e.capacity, p.external_capacity),
-              updated_at = now()
-          FROM boxoffice.ticket_platforms p
-          WHERE p.platform = $1 AND p.external_event_id = $2 AND e.event_id = p.event_id
-            AND ((e.title IS NULL AND p.external_title IS NOT NULL) OR (e.venue IS NULL AND p.external_venue IS NOT NULL)
-              OR (e.starts_at IS NULL AND (e.ends_at IS NULL AND p.external_starts_at IS NOT NULL OR e.ends_at >= p.external_starts_at))
-              OR (e.ends_at IS NULL AND p.external_ends_at >= COALESCE(e.starts_at, p.external_starts_at))
-              OR (e.time_zone IS NULL AND p.external_time_zone IS NOT NULL)
-              OR (e.capacity IS NULL AND p.external_capacity IS NOT NULL))",
-    types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
-};
+static FILL_OURS: Plan =
+    Plan { sql: "SELECT boxoffice.fill_event($1, $2)", types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID] };
 
 /// Which of our events each event of a platform is linked to.
 #[derive(Default)]
