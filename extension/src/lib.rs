@@ -1,10 +1,11 @@
 //! The PostgreSQL extension `boxoffice`: ticket sales, taken from the wire to the tables inside the database.
 //!
-//! [`api`] is the SQL surface, one line a function. [`ingest`], [`resource`], [`replay`], [`explain`] and [`sample`] do
+//! [`api`] is the SQL surface, one line a function. [`ingest`], [`apply`], [`resource`], [`replay`], [`explain`] and [`sample`] do
 //! what those lines say, with all knowledge of platforms and of what wins taken from `boxoffice-core`. [`store`] is the
 //! only module that runs SQL and [`server`] the only one that needs `unsafe`.
 //!
-//! All SQL objects, the declarations of the functions here included, are written by hand in `sql/`, in load order.
+//! All SQL objects, the declarations of the functions here included, are written by hand in `sql/`, in load order;
+//! `scripts/install-extension` makes the install script of them.
 
 mod api;
 mod apply;
@@ -20,15 +21,6 @@ mod store;
 mod trigger;
 
 pgrx::pg_module_magic!();
-
-pgrx::extension_sql_file!("../../sql/00_schema.sql", name = "schema", bootstrap);
-pgrx::extension_sql_file!("../../sql/10_sales.sql", name = "sales", requires = ["schema"]);
-pgrx::extension_sql_file!("../../sql/20_deliveries.sql", name = "deliveries", requires = ["sales"]);
-pgrx::extension_sql_file!("../../sql/30_settings.sql", name = "settings", requires = ["deliveries"]);
-pgrx::extension_sql_file!("../../sql/40_functions.sql", name = "functions", requires = ["settings"]);
-pgrx::extension_sql_file!("../../sql/50_admin.sql", name = "admin", requires = ["functions"]);
-pgrx::extension_sql_file!("../../sql/60_views.sql", name = "views", requires = ["admin"]);
-pgrx::extension_sql_file!("../../sql/90_finish.sql", name = "finish", finalize);
 
 #[pgrx::pg_guard]
 extern "C-unwind" fn _PG_init() {

@@ -153,3 +153,35 @@ async fn a_time_of_theirs_never_contradicts_one_of_ours() -> Result {
     assert_eq!(line(&client, "SELECT count(*) FROM webhook_logs WHERE status = 'failed'").await?, "0");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_waits_for_deliveries_in_flight_and_they_for_it() -> Result {
+    let (db, client) = open().await?;
+    let (seller, linker) = (db.client().await?, db.client().await?);
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
+    // A sale that is written, but not committed, when the event is linked.
+    seller.batch_execute("BEGIN").await?;
+    sell(&seller, "o1").await?;
+    let link = tokio::spawn(async move { line(&linker, "SELECT link_event('humanitix', 'evt_1', 'ours')").await });
+    while line(&client, waiting).await? != "1" {
+        assert!(!link.is_finished(), "linked past a delivery in flight");
+        tokio::task::yield_now().await;
+    }
+    seller.batch_execute("COMMIT").await?;
+    assert_eq!(link.await??, "ours");
+    assert_eq!(shown(&client).await?, ["o1|ours|ours"]);
+
+    // A delivery that comes while the event is being linked elsewhere.
+    let linker = db.client().await?;
+    linker.batch_execute("BEGIN; SELECT link_event('humanitix', 'evt_1', 'theirs')").await?;
+    let sale = tokio::spawn(async move { sell(&seller, "o2").await });
+    while line(&client, waiting).await? != "1" {
+        assert!(!sale.is_finished(), "sold past a link in the making");
+        tokio::task::yield_now().await;
+    }
+    linker.batch_execute("COMMIT").await?;
+    sale.await??;
+    assert_eq!(shown(&client).await?, ["o1|theirs|theirs", "o2|theirs|theirs"]);
+    Ok(())
+}

@@ -17,9 +17,11 @@ const SECTIONS: [(&str, &str); 11] = [
          FROM pg_extension WHERE extname = 'boxoffice'",
     ),
     (
+        // In newer versions of PostgreSQL the row and array types that come with tables and domains are members as well.
         "members",
         "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
-         WHERE deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'boxoffice')",
+         WHERE deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'boxoffice')
+         AND NOT (classid = 'pg_type'::regclass AND objid IN (SELECT oid FROM pg_type WHERE typtype <> 'd'))",
     ),
     ("schema", "SELECT format('%s acl %s', nspname, coalesce(nspacl::text, 'default')) FROM pg_namespace WHERE nspname = 'boxoffice'"),
     (
@@ -127,6 +129,7 @@ async fn every_object_and_every_column_has_a_comment() -> Result {
             LEFT JOIN pg_description c ON c.classoid = d.classid AND c.objoid = d.objid AND c.objsubid = 0
             WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'boxoffice')
             AND coalesce(c.description, '') = ''
+            AND NOT (d.classid = 'pg_type'::regclass AND d.objid IN (SELECT oid FROM pg_type WHERE typtype <> 'd'))
         UNION ALL
         SELECT format('column %s.%s', attrelid::regclass, attname) FROM pg_attribute JOIN pg_class t ON t.oid = attrelid
             WHERE relnamespace = 'boxoffice'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND attnum > 0 AND NOT attisdropped

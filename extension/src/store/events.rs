@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use boxoffice_core::observation::EventCopy;
 use boxoffice_core::platform::Platform;
 use pgrx::pg_sys::BuiltinOid::{self, INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID};
-use pgrx::spi::SpiClient;
+use pgrx::spi::{SpiClient, SpiHeapTupleData};
 
 use super::orders::Changed;
 use super::plan::Plan;
@@ -15,14 +15,16 @@ use crate::error::Result;
 const TEXT: BuiltinOid = TEXTARRAYOID;
 
 static READ_LINKS: Plan = Plan {
-    sql: "SELECT p.platform, p.external_event_id, p.event_id, p.external_title IS NULL
+    sql: "SELECT p.platform, p.external_event_id, p.event_id, p.external_title IS NULL, p.external_venue IS NULL,
+                 p.external_starts_at IS NULL
           FROM (SELECT unnest($1) AS platform, unnest($2) AS external_event_id) k
           JOIN boxoffice.ticket_platforms p USING (platform, external_event_id)",
     types: &[TEXT, TEXT],
 };
 
 static READ_LINK: Plan = Plan {
-    sql: "SELECT p.event_id, p.external_title IS NULL FROM boxoffice.ticket_platforms p WHERE p.platform = $1 AND p.external_event_id = $2",
+    sql: "SELECT p.event_id, p.external_title IS NULL, p.external_venue IS NULL, p.external_starts_at IS NULL
+          FROM boxoffice.ticket_platforms p WHERE p.platform = $1 AND p.external_event_id = $2",
     types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
 };
 
@@ -66,11 +68,11 @@ static UPSERT: Plan = Plan {
     ],
 };
 
-// What a delivery mentions about an event that was registered without a word about it.
+// What a delivery mentions about an event and nobody has said yet.
 static FILL: Plan = Plan {
-    sql: "UPDATE boxoffice.ticket_platforms p SET external_title = $3, external_venue = COALESCE(p.external_venue, $4),
+    sql: "UPDATE boxoffice.ticket_platforms p SET external_title = COALESCE(p.external_title, $3), external_venue = COALESCE(p.external_venue, $4),
               external_starts_at = COALESCE(p.external_starts_at, $5)
-          WHERE p.platform = $1 AND p.external_event_id = $2 AND p.external_title IS NULL",
+          WHERE p.platform = $1 AND p.external_event_id = $2",
     types: &[
         BuiltinOid::TEXTOID,
         BuiltinOid::TEXTOID,
@@ -90,7 +92,25 @@ pub struct Links(BTreeMap<(Platform, String), Link>);
 /// What is known of an event of a platform.
 struct Link {
     event_id: Option<String>,
-    untitled: bool,
+    /// Title, venue, start: which of them nobody has said yet.
+    unknown: [bool; 3],
+}
+
+impl Link {
+    /// From three columns of a row.
+    fn unknown(row: &SpiHeapTupleData<'_>, first: usize) -> Result<[bool; 3]> {
+        let mut unknown = [false; 3];
+        for (i, flag) in unknown.iter_mut().enumerate() {
+            *flag = row.get::<bool>(first + i)?.unwrap_or(false);
+        }
+        Ok(unknown)
+    }
+
+    /// Whether the copy says something that is unknown.
+    fn learns_from(&self, event: &EventCopy) -> bool {
+        let told = [event.title.is_some(), event.venue.is_some(), event.starts_at.is_some()];
+        self.unknown.iter().zip(told).any(|(unknown, told)| *unknown && told)
+    }
 }
 
 impl Links {
@@ -119,13 +139,10 @@ pub fn links(
         return Ok(Links::default());
     }
     let links = read_links(client, &wanted)?;
-    let told: BTreeMap<(Platform, &str), &EventCopy> = mentioned
-        .iter()
-        .filter(|(_, event)| event.title.is_some())
-        .map(|(platform, event)| ((*platform, event.external_event_id.as_str()), *event))
-        .collect();
+    let told: BTreeMap<(Platform, &str), &EventCopy> =
+        mentioned.iter().map(|(platform, event)| ((*platform, event.external_event_id.as_str()), *event)).collect();
     for ((platform, id), event) in told {
-        if links.0.get(&(platform, id.to_owned())).is_some_and(|link| link.untitled) {
+        if links.0.get(&(platform, id.to_owned())).is_some_and(|link| link.learns_from(event)) {
             let (title, venue) = (event.title.as_deref(), event.venue.as_deref());
             let starts_at = event.starts_at.and_then(timestamp);
             FILL.write(client, &[platform.as_str().into(), id.into(), title.into(), venue.into(), starts_at.into()])?;
@@ -145,7 +162,7 @@ pub fn read_links(client: &SpiClient<'_>, wanted: &BTreeSet<(Platform, &str)>) -
     // One event is the common case, and a third of the cost.
     if let (1, Some((platform, id))) = (wanted.len(), wanted.first()) {
         for row in READ_LINK.read(client, &[platform.as_str().into(), (*id).into()])? {
-            let link = Link { event_id: row.get(1)?, untitled: row.get(2)?.unwrap_or(false) };
+            let link = Link { event_id: row.get(1)?, unknown: Link::unknown(&row, 2)? };
             links.0.insert((*platform, (*id).to_owned()), link);
         }
         return Ok(links);
@@ -153,7 +170,7 @@ pub fn read_links(client: &SpiClient<'_>, wanted: &BTreeSet<(Platform, &str)>) -
     let (platforms, ids): (Vec<&str>, Vec<&str>) = wanted.iter().map(|(platform, id)| (platform.as_str(), *id)).unzip();
     for row in READ_LINKS.read(client, &[platforms.into(), ids.into()])? {
         if let (Some(platform), Some(id)) = (row.get::<String>(1)?, row.get::<String>(2)?) {
-            let link = Link { event_id: row.get(3)?, untitled: row.get(4)?.unwrap_or(false) };
+            let link = Link { event_id: row.get(3)?, unknown: Link::unknown(&row, 4)? };
             links.0.extend(Platform::from_name(&platform).map(|platform| ((platform, id), link)));
         }
     }

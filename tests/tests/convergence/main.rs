@@ -58,6 +58,7 @@ async fn forget(client: &Client) -> Result {
 
 /// What must come out, worked out by hand from the merge rules.
 async fn assert_is_right(client: &Client) -> Result {
+    assert_eq!(lines(client, "SELECT * FROM check_consistency()").await?, [""; 0]);
     let sales = "SELECT platform_order_id, total_amount, refund_status, refund_amount, refund_method, ticket_quantity, valid_quantity, event_id
         FROM ticket_sales ORDER BY 1";
     assert_eq!(
