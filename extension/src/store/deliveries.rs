@@ -43,7 +43,7 @@ static LOCK: Plan = Plan {
 };
 
 static DUE: Plan = Plan {
-    sql: "SELECT id FROM boxoffice.webhook_logs
+    sql: "SELECT id, platform, platform_order_id FROM boxoffice.webhook_logs
           WHERE (next_attempt_at IS NOT NULL AND ($2 OR next_attempt_at <= clock_timestamp())) OR ($2 AND status = 'dead')
           ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
     types: &[INT4OID, BOOLOID],
@@ -232,13 +232,16 @@ pub fn lock(client: &mut SpiClient<'_>, id: i64) -> Result<Option<Kept>> {
     }))
 }
 
-/// Ids of the deliveries whose time has come, oldest first, locked; those that another session works on are skipped.
+/// Ids of the deliveries whose time has come, the oldest, locked; those that another session works on are skipped.
+///
+/// In the order of their orders' keys, in which everybody locks them.
 pub fn due(client: &mut SpiClient<'_>, limit: i32, include_dead: bool) -> Result<Vec<i64>> {
-    let mut ids = Vec::new();
+    let mut due = Vec::new();
     for row in DUE.write(client, &[limit.into(), include_dead.into()])? {
-        ids.extend(row.get::<i64>(1)?);
+        due.push((row.get::<String>(2)?, row.get::<String>(3)?, row.get::<i64>(1)?));
     }
-    Ok(ids)
+    due.sort();
+    Ok(due.into_iter().filter_map(|(_, _, id)| id).collect())
 }
 
 /// Writes what became of another try. A delivery that has failed too often is dead; returns the status written.
