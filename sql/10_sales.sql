@@ -2,7 +2,7 @@
 -- Natural keys only, platform_order_id in each of them: the tables distribute by it as they are.
 
 CREATE TABLE boxoffice.ticket_events (
-    event_id text PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()::text,
+    event_id text COLLATE "C" PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()::text,
     title text,
     venue text,
     starts_at timestamptz,
@@ -28,7 +28,7 @@ COMMENT ON COLUMN boxoffice.ticket_events.updated_at IS 'When the row was last c
 CREATE TABLE boxoffice.ticket_platforms (
     platform boxoffice.platform_name NOT NULL,
     external_event_id boxoffice.filled NOT NULL,
-    event_id text,
+    event_id text COLLATE "C",
     external_title text,
     external_venue text,
     external_starts_at timestamptz,
@@ -75,7 +75,7 @@ COMMENT ON COLUMN boxoffice.ticket_platforms.linked_at IS 'When it was linked.';
 CREATE TABLE boxoffice.ticket_sales (
     platform boxoffice.platform_name NOT NULL,
     platform_order_id boxoffice.filled NOT NULL,
-    event_id text,
+    event_id text COLLATE "C",
     external_event_id text,
     external_session_id text,
     customer_name text,
@@ -139,7 +139,7 @@ CREATE TABLE boxoffice.attendees (
     platform boxoffice.platform_name NOT NULL,
     platform_order_id boxoffice.filled NOT NULL,
     platform_attendee_id boxoffice.filled NOT NULL,
-    event_id text,
+    event_id text COLLATE "C",
     external_event_id text,
     external_session_id text,
     name text,

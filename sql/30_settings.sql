@@ -52,7 +52,7 @@ COMMENT ON COLUMN boxoffice.webhook_secrets.created_at IS 'When it was set.';
 
 CREATE TABLE boxoffice.access_grants (
     grantee name NOT NULL,
-    event_id text NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
     PRIMARY KEY (grantee, event_id)
 );
 

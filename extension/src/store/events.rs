@@ -225,7 +225,7 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
             rows.iter().map(|e| e.url.as_deref()).collect::<Vec<_>>().into(),
             rows.iter().map(|e| e.platform_status.as_deref()).collect::<Vec<_>>().into(),
             rows.iter().map(|e| e.currency.as_ref().map(|c| c.as_str().to_owned())).collect::<Vec<_>>().into(),
-            rows.iter().map(|e| (e.version != 0).then_some(e.version).and_then(timestamp)).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| timestamp(e.version)).collect::<Vec<_>>().into(),
             rows.iter().map(|e| e.raw.as_ref().map(|d| d.text.as_str())).collect::<Vec<_>>().into(),
         ],
     )?;
