@@ -41,8 +41,11 @@ CREATE TABLE boxoffice.ticket_platforms (
     source_version timestamptz,
     platform_data jsonb,
     platform_config jsonb NOT NULL DEFAULT '{}',
+    account text COLLATE "C",
     last_sync_at timestamptz,
-    sync_cursor text,
+    last_full_sync_at timestamptz,
+    last_attempt_at timestamptz,
+    tickets_swept_at timestamptz,
     last_sync_error text,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     linked_at timestamptz,
@@ -65,9 +68,12 @@ COMMENT ON COLUMN boxoffice.ticket_platforms.external_status IS 'The platform''s
 COMMENT ON COLUMN boxoffice.ticket_platforms.currency IS 'ISO 4217 code on the platform.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.source_version IS 'Version of the platform''s copy of the event; an older copy never overwrites a newer one. NULL when the event was only mentioned.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.platform_data IS 'The platform''s copy of the event.';
-COMMENT ON COLUMN boxoffice.ticket_platforms.platform_config IS 'Settings of this event for synchronisation. Never a secret.';
-COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_at IS 'Start of the last successful synchronisation.';
-COMMENT ON COLUMN boxoffice.ticket_platforms.sync_cursor IS 'Where the next synchronisation goes on.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.platform_config IS 'Settings of this event for synchronisation: sync_minutes, full_hours, overrideLocation. Set with configure_event_sync(). Never a secret.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.account IS 'Which of the worker''s credentials can see the event; NULL until its listing was read: then the only one, else default.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_at IS 'Start of the last successful synchronisation; the next one asks for what has changed since then, and a little before. A failed one does not move it.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.last_full_sync_at IS 'Start of the last successful synchronisation that read everything.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.last_attempt_at IS 'Start of the last synchronisation, successful or not.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.tickets_swept_at IS 'Start of the last complete reading of the event''s tickets (Humanitix): orders completed ten minutes before have all their tickets here.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_error IS 'Why the last synchronisation failed; NULL after a success.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.created_at IS 'When the event was first seen.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.linked_at IS 'When it was linked.';
@@ -98,6 +104,7 @@ CREATE TABLE boxoffice.ticket_sales (
     platform_status text,
     marketing_opt_in boolean,
     source_version timestamptz,
+    unlisted_at timestamptz,
     raw_data jsonb,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -131,6 +138,7 @@ COMMENT ON COLUMN boxoffice.ticket_sales.purchase_date IS 'When it was bought.';
 COMMENT ON COLUMN boxoffice.ticket_sales.platform_status IS 'The platform''s own word for the state of the order.';
 COMMENT ON COLUMN boxoffice.ticket_sales.marketing_opt_in IS 'Consent to marketing; NULL is unknown, which is not consent.';
 COMMENT ON COLUMN boxoffice.ticket_sales.source_version IS 'Version of the platform''s copy that the row shows; NULL when only pushed copies are known.';
+COMMENT ON COLUMN boxoffice.ticket_sales.unlisted_at IS 'Start of the newest complete listing that did not show the order though the platform had shown it before. It is asked for by itself then; NULL while it is listed, and once it is known to be gone.';
 COMMENT ON COLUMN boxoffice.ticket_sales.raw_data IS 'The document that the row shows. The exact bytes of each delivery are in webhook_logs.';
 COMMENT ON COLUMN boxoffice.ticket_sales.created_at IS 'When the order was first seen here.';
 COMMENT ON COLUMN boxoffice.ticket_sales.updated_at IS 'When the row last changed.';

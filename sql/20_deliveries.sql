@@ -71,26 +71,37 @@ COMMENT ON COLUMN boxoffice.webhook_rejections.last_body IS 'First 2048 bytes of
 CREATE TABLE boxoffice.fetch_jobs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     platform boxoffice.platform_name NOT NULL,
-    account text NOT NULL DEFAULT 'default',
-    path text NOT NULL,
+    account text COLLATE "C" NOT NULL DEFAULT 'default',
+    path text COLLATE "C" NOT NULL,
     kind text NOT NULL,
     resource_id text,
     external_event_id text,
+    purpose text NOT NULL DEFAULT 'hint',
+    priority smallint NOT NULL DEFAULT 0,
+    run_id bigint,
     status text NOT NULL DEFAULT 'waiting',
     due_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    leased_until timestamptz,
+    lease_id bigint,
+    claimed_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
+    restarts integer NOT NULL DEFAULT 0,
+    list_total bigint,
     last_error text,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     finished_at timestamptz,
-    CONSTRAINT fetch_jobs_status_known CHECK (status IN ('waiting', 'leased', 'done', 'gone', 'stopped')),
-    CONSTRAINT fetch_jobs_kind_known CHECK (kind IN ('order', 'orders', 'ticket', 'tickets', 'attendee', 'attendees', 'event', 'events')),
+    CONSTRAINT fetch_jobs_status_known CHECK (status IN ('waiting', 'leased', 'covered', 'done', 'gone', 'dead')),
+    CONSTRAINT fetch_jobs_purpose_known CHECK (purpose IN ('hint', 'again', 'page')),
+    CONSTRAINT fetch_jobs_kind_known CHECK (kind IN ('order', 'orders', 'ticket', 'tickets', 'attendee', 'attendees', 'event', 'events',
+                                                     'organizations')),
     CONSTRAINT fetch_jobs_path_is_a_path CHECK (path ~ '^/[^/\\]' AND path !~ '[[:cntrl:][:space:]]')
 );
 -- Coalescing: one waiting job for a resource, however many hints arrive. A leased job does not count, so that a hint
--- that arrives during a fetch causes one more.
-CREATE UNIQUE INDEX fetch_jobs_waiting_idx ON boxoffice.fetch_jobs (platform, account, path) WHERE status = 'waiting';
-CREATE INDEX fetch_jobs_due_idx ON boxoffice.fetch_jobs (due_at) WHERE status IN ('waiting', 'leased');
+-- that arrives during a fetch causes one more. Pages belong to their run and to nobody else.
+CREATE UNIQUE INDEX fetch_jobs_waiting_idx ON boxoffice.fetch_jobs (platform, path, account) WHERE status = 'waiting' AND run_id IS NULL;
+CREATE INDEX fetch_jobs_leased_idx ON boxoffice.fetch_jobs (platform, account, path) WHERE status = 'leased';
+CREATE INDEX fetch_jobs_due_idx ON boxoffice.fetch_jobs (platform, account, priority, due_at) WHERE status IN ('waiting', 'leased');
+CREATE UNIQUE INDEX fetch_jobs_lease_idx ON boxoffice.fetch_jobs (lease_id) WHERE lease_id IS NOT NULL;
+CREATE INDEX fetch_jobs_run_idx ON boxoffice.fetch_jobs (run_id) WHERE run_id IS NOT NULL AND finished_at IS NULL;
 
 COMMENT ON TABLE boxoffice.fetch_jobs IS 'What has to be fetched from the platforms next. Paths only, never hosts: the worker knows where each platform lives.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.id IS 'Number of the job.';
@@ -98,13 +109,22 @@ COMMENT ON COLUMN boxoffice.fetch_jobs.platform IS 'humanitix or eventbrite.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.account IS 'Which of the worker''s credentials for the platform.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.path IS 'Path and query on the platform''s API, built from parsed ids.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.kind IS 'What the answer will be.';
-COMMENT ON COLUMN boxoffice.fetch_jobs.resource_id IS 'The resource''s own id.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.resource_id IS 'The resource''s own id; NULL for a page.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.external_event_id IS 'The platform''s id of the event, when the hint told it.';
-COMMENT ON COLUMN boxoffice.fetch_jobs.status IS 'waiting, leased, done, gone (the platform has no such resource) or stopped.';
-COMMENT ON COLUMN boxoffice.fetch_jobs.due_at IS 'Not before this time.';
-COMMENT ON COLUMN boxoffice.fetch_jobs.leased_until IS 'A worker that has not answered by then has lost the job.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.purpose IS 'hint (something has changed), again (a second look at something doubtful) or page (of a synchronisation).';
+COMMENT ON COLUMN boxoffice.fetch_jobs.priority IS 'The lowest number first: 0 hints, 1 lists in their place, 2 asked for by hand, 3 scheduled, 4 daily, 5 second looks. From 4 on a job yields when four fifths of the hour''s calls are used.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.run_id IS 'The synchronisation that a page belongs to, or that stands in for the job while it is covered.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.status IS 'waiting, leased, covered (a list that is being read will show it), done, gone (the platform has no such resource) or dead (given up; last_error says why).';
+COMMENT ON COLUMN boxoffice.fetch_jobs.due_at IS 'Not before this time. Of a leased job: a worker that has not answered by then has lost it.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.lease_id IS 'The number that claim_fetches() handed out; a later lease makes it void.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.claimed_at IS 'When it was handed out: the time that its answer counts as fetched.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.restarts IS 'How often its list began anew, or how often a list did not show it after all.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.list_total IS 'Items that the list had when its page before was read; a list that has become shorter is read anew.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.last_error IS 'Why the last try failed.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.created_at IS 'When the first hint arrived.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.finished_at IS 'When it was finished.';
 COMMENT ON SEQUENCE boxoffice.fetch_jobs_id_seq IS 'Numbers of jobs.';
+
+CREATE SEQUENCE boxoffice.fetch_lease_seq;
+COMMENT ON SEQUENCE boxoffice.fetch_lease_seq IS 'Numbers of leases.';

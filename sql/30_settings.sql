@@ -66,6 +66,9 @@ ALTER TABLE boxoffice.ticket_platforms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE boxoffice.ticket_sales ENABLE ROW LEVEL SECURITY;
 ALTER TABLE boxoffice.attendees ENABLE ROW LEVEL SECURITY;
 ALTER TABLE boxoffice.webhook_logs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE boxoffice.platform_accounts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE boxoffice.sync_history ENABLE ROW LEVEL SECURITY;
+ALTER TABLE boxoffice.reconciliation_differences ENABLE ROW LEVEL SECURITY;
 
 CREATE FUNCTION boxoffice.readable_events(role_name name) RETURNS text[]
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER
@@ -89,6 +92,12 @@ CREATE POLICY readers ON boxoffice.ticket_sales FOR SELECT
 CREATE POLICY readers ON boxoffice.attendees FOR SELECT
     USING (ARRAY[event_id, '*'] && (SELECT boxoffice.readable_events(current_user)));
 CREATE POLICY readers ON boxoffice.webhook_logs FOR SELECT
+    USING (ARRAY['*'] && (SELECT boxoffice.readable_events(current_user)));
+CREATE POLICY readers ON boxoffice.platform_accounts FOR SELECT
+    USING (ARRAY['*'] && (SELECT boxoffice.readable_events(current_user)));
+CREATE POLICY readers ON boxoffice.sync_history FOR SELECT
+    USING (ARRAY['*'] && (SELECT boxoffice.readable_events(current_user)));
+CREATE POLICY readers ON boxoffice.reconciliation_differences FOR SELECT
     USING (ARRAY['*'] && (SELECT boxoffice.readable_events(current_user)));
 
 CREATE FUNCTION boxoffice.settings_changed() RETURNS trigger

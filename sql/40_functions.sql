@@ -69,11 +69,53 @@ CREATE FUNCTION boxoffice.replay_webhook(log_id bigint,
 COMMENT ON FUNCTION boxoffice.replay_webhook(bigint) IS 'Applies a kept delivery again, from its bytes. Changes nothing that has already been learned from it.';
 
 CREATE FUNCTION boxoffice.retry_failed_webhooks(max_deliveries integer DEFAULT 1000, include_dead boolean DEFAULT false,
+        platform text DEFAULT NULL, event_type text DEFAULT NULL, error_code text DEFAULT NULL,
         OUT tried integer, OUT succeeded integer, OUT failed integer, OUT dead integer) RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1
     SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
     AS 'MODULE_PATHNAME', 'retry_failed_webhooks_wrapper';
-COMMENT ON FUNCTION boxoffice.retry_failed_webhooks(integer, boolean) IS 'Tries the failed deliveries that are due again, oldest first; with include_dead also the dead ones, due or not. Several sessions share the work.';
+COMMENT ON FUNCTION boxoffice.retry_failed_webhooks(integer, boolean, text, text, text) IS 'Tries the failed deliveries that are due again, oldest first; with include_dead also the dead ones, due or not; only those of a platform, an event type or an error code, where one is given. Several sessions share the work.';
+
+CREATE FUNCTION boxoffice.replay_webhooks(from_time timestamptz, until_time timestamptz DEFAULT NULL, platform text DEFAULT NULL,
+        OUT replayed integer, OUT changed integer, OUT failed integer) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1
+    SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
+    AS 'MODULE_PATHNAME', 'replay_webhooks_wrapper';
+COMMENT ON FUNCTION boxoffice.replay_webhooks(timestamptz, timestamptz, text) IS 'Applies all kept deliveries and API bodies of a time again, from their bytes. What was applied before changes nothing, whatever the order. until_time NULL: until now.';
+
+CREATE FUNCTION boxoffice.replay_diff(from_time timestamptz, until_time timestamptz DEFAULT NULL, platform text DEFAULT NULL,
+        OUT log_id bigint, OUT platform_order_id text, OUT change text) RETURNS SETOF record
+    LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 100
+    SET search_path = pg_catalog, boxoffice, pg_temp
+    AS 'MODULE_PATHNAME', 'replay_diff_wrapper';
+COMMENT ON FUNCTION boxoffice.replay_diff(timestamptz, timestamptz, text) IS 'What replay_webhooks() would change: one row for each delivery and order that would look different. Changes nothing.';
+
+CREATE FUNCTION boxoffice.complete_fetch(id bigint, http_status integer, headers jsonb, body bytea,
+        OUT outcome text, OUT message text) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1
+    SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
+    AS 'MODULE_PATHNAME', 'complete_fetch_wrapper';
+COMMENT ON FUNCTION boxoffice.complete_fetch(bigint, integer, jsonb, bytea) IS 'Takes the answer to a call that claim_fetches() handed out: merges it, goes on with the next page, tries again later, or gives up. Without an answer: http_status and body NULL, headers {":error": "connect, tls, timeout, too_large, broken, path or stopping"}. Outcome: done, retry, gone, dead, stopped (the account is), released or lost (the lease has gone to somebody else).';
+
+CREATE FUNCTION boxoffice.finish_sync_runs(max_orders integer) RETURNS integer
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
+    AS 'MODULE_PATHNAME', 'finish_sync_runs_wrapper';
+COMMENT ON FUNCTION boxoffice.finish_sync_runs(integer) IS 'Ends synchronisations that have read all their pages: looks for orders that a complete listing did not show, and tells the others that their tickets are complete. At most that many orders in one call; says how many. run_due_tasks() calls it.';
+
+CREATE FUNCTION boxoffice.api_listings(platform text, scope text, scope_id text, since timestamptz, location text,
+        OUT kind text, OUT path text) RETURNS SETOF record
+    LANGUAGE c STABLE PARALLEL SAFE ROWS 2
+    SET search_path = pg_catalog, boxoffice, pg_temp
+    AS 'MODULE_PATHNAME', 'api_listings_wrapper';
+COMMENT ON FUNCTION boxoffice.api_listings(text, text, text, timestamptz, text) IS 'The lists of a platform''s API to read, as first pages. scope: event (scope_id: the platform''s event), organization orders, organization attendees (the organization) or discovery (the account).';
+
+CREATE FUNCTION boxoffice.suggest_links(OUT platform text, OUT external_event_id text, OUT external_title text, OUT external_starts_at timestamptz,
+        OUT event_id text, OUT event_title text, OUT event_starts_at timestamptz, OUT score numeric) RETURNS SETOF record
+    LANGUAGE c STABLE PARALLEL SAFE ROWS 20
+    SET search_path = pg_catalog, boxoffice, pg_temp
+    AS 'MODULE_PATHNAME', 'suggest_links_wrapper';
+COMMENT ON FUNCTION boxoffice.suggest_links() IS 'What link_suggestions shows: for each platform event that is not linked up to three of our events that are alike, with a score of at least 0.6.';
 
 CREATE FUNCTION boxoffice.sample_webhook(platform text, event_type text,
         OUT path text, OUT headers jsonb, OUT body text) RETURNS SETOF record

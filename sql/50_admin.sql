@@ -216,10 +216,12 @@ AS $$
 BEGIN
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.version(), boxoffice.ingest_webhook(text, jsonb, bytea), '
-        'boxoffice.ingest_webhook(text, jsonb, text), boxoffice.ingest_webhooks(text[], jsonb[], bytea[]) TO %I', role_name);
+        'boxoffice.ingest_webhook(text, jsonb, text), boxoffice.ingest_webhooks(text[], jsonb[], bytea[]), '
+        'boxoffice.announce_accounts(text[]), boxoffice.claim_fetches(integer, text[]), '
+        'boxoffice.complete_fetch(bigint, integer, jsonb, bytea), boxoffice.run_due_tasks() TO %I', role_name);
 END
 $$;
-COMMENT ON FUNCTION boxoffice.grant_ingress(name) IS 'Gives a role the rights of the worker: it may hand over deliveries, and can read no table.';
+COMMENT ON FUNCTION boxoffice.grant_ingress(name) IS 'Gives a role the rights of the worker: it may hand over deliveries and fetched bodies, and can read no table.';
 
 CREATE FUNCTION boxoffice.grant_reader(role_name name, event_id text DEFAULT '*') RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -228,12 +230,14 @@ AS $$
 BEGIN
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
-        'boxoffice.attendees, boxoffice.webhook_logs, boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status TO %I', role_name);
+        'boxoffice.attendees, boxoffice.webhook_logs, boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status, '
+        'boxoffice.platform_accounts, boxoffice.sync_history, boxoffice.reconciliation_differences, '
+        'boxoffice.sync_plan, boxoffice.sync_runs, boxoffice.sync_status, boxoffice.reconciliation_reports, boxoffice.sync_drift TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) TO %I', role_name);
     INSERT INTO boxoffice.access_grants (grantee, event_id) VALUES (role_name, grant_reader.event_id) ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.grant_reader(name, text) IS 'Lets a role read sales, attendees and analytics of one event, or of all (*). The log of deliveries only with *.';
+COMMENT ON FUNCTION boxoffice.grant_reader(name, text) IS 'Lets a role read sales, attendees and analytics of one event, or of all (*). The log of deliveries, accounts, runs and reports only with *.';
 
 CREATE FUNCTION boxoffice.revoke_reader(role_name name, event_id text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE

@@ -14,6 +14,13 @@ SELECT pg_catalog.pg_extension_config_dump('boxoffice.webhook_logs_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.webhook_rejections', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.fetch_jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.fetch_jobs_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.fetch_lease_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.platform_accounts', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.account_calls', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.sync_history', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.sync_history_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.sync_pages', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.reconciliation_differences', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.platform_settings', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.access_grants', '');
 -- boxoffice.webhook_secrets is left out on purpose.

@@ -2,20 +2,49 @@
 
 use crate::time::Micros;
 
-/// Tries before a delivery counts as dead.
-pub const MAX_ATTEMPTS: i32 = 10;
+const SECOND: Micros = 1_000_000;
+const HOUR: Micros = 3_600 * SECOND;
 
-const FIRST: Micros = 30_000_000;
-const LONGEST: Micros = 6 * 3_600_000_000;
+/// A way of waiting longer and longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Wait after the first failure; doubled after each further one.
+    first: Micros,
+    /// Longest wait.
+    longest: Micros,
+    /// Tries before it is given up.
+    pub max_attempts: i32,
+}
 
-/// How long to wait after the given number of failed tries: 30 seconds, doubled each time, at most 6 hours, and up to a
-/// fifth more (taken from `seed`), so that what failed together does not come back together.
-pub fn delay(attempts: i32, seed: u64) -> Micros {
-    let doublings = attempts.saturating_sub(1).clamp(0, 30);
-    let base = FIRST.saturating_mul(1 << doublings).min(LONGEST);
-    // A multiplicative hash: neighbouring seeds must not get neighbouring delays.
-    let spread = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as Micros;
-    base + base / 5 * spread / (1 << 24)
+/// A delivery that could not be applied.
+pub const DELIVERY: Backoff = Backoff { first: 30 * SECOND, longest: 6 * HOUR, max_attempts: 10 };
+
+/// A call of a platform's API that met with trouble.
+pub const FETCH: Backoff = Backoff { first: 5 * SECOND, longest: HOUR, max_attempts: 10 };
+
+/// A resource that a hint has announced and that is not to be seen yet: replicas lag, mostly by seconds.
+pub const LAGGING: Backoff = Backoff { first: SECOND, longest: 60 * SECOND, max_attempts: i32::MAX };
+
+/// A credential whose calls all fail: the platform is down, or out of reach.
+pub const ACCOUNT: Backoff = Backoff { first: 2 * SECOND, longest: 300 * SECOND, max_attempts: i32::MAX };
+
+impl Backoff {
+    /// How long to wait after the given number of failed tries: the first wait, doubled each time up to the longest, and
+    /// up to a fifth more (taken from `seed`), so that what failed together does not come back together.
+    #[must_use]
+    pub fn delay(self, attempts: i32, seed: u64) -> Micros {
+        let doublings = attempts.saturating_sub(1).clamp(0, 30);
+        let base = self.first.saturating_mul(1 << doublings).min(self.longest);
+        // A multiplicative hash: neighbouring seeds must not get neighbouring delays.
+        let spread = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as Micros;
+        base + base / 5 * spread / (1 << 24)
+    }
+
+    /// Whether that many failed tries are enough.
+    #[must_use]
+    pub fn is_spent(self, attempts: i32) -> bool {
+        attempts >= self.max_attempts
+    }
 }
 
 #[cfg(test)]
@@ -24,14 +53,17 @@ mod tests {
 
     #[test]
     fn grows_to_a_limit_and_spreads() {
-        for attempts in -1..100 {
-            for seed in 0..50 {
-                let wait = delay(attempts, seed);
-                assert!((FIRST..=LONGEST + LONGEST / 5).contains(&wait), "{attempts} {seed} {wait}");
+        for way in [DELIVERY, FETCH, LAGGING, ACCOUNT] {
+            for attempts in -1..100 {
+                for seed in 0..50 {
+                    let wait = way.delay(attempts, seed);
+                    assert!((way.first..=way.longest + way.longest / 5).contains(&wait), "{attempts} {seed} {wait}");
+                }
             }
+            assert!(way.delay(2, 0) >= 2 * way.first && way.delay(3, 0) >= 4 * way.first);
+            let distinct: std::collections::BTreeSet<_> = (0..50).map(|seed| way.delay(1, seed)).collect();
+            assert!(distinct.len() > 40);
         }
-        assert!(delay(2, 0) >= 2 * FIRST && delay(3, 0) >= 4 * FIRST);
-        let distinct: std::collections::BTreeSet<_> = (0..50).map(|seed| delay(1, seed)).collect();
-        assert!(distinct.len() > 40);
+        assert!(DELIVERY.is_spent(10) && !DELIVERY.is_spent(9) && !LAGGING.is_spent(1000));
     }
 }

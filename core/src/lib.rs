@@ -14,6 +14,7 @@ pub mod money;
 pub mod observation;
 pub mod platform;
 pub mod settings;
+pub mod similarity;
 pub mod time;
 pub mod verify;
 

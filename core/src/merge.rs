@@ -20,6 +20,7 @@ mod follow_up;
 mod observe;
 mod state;
 
+pub use follow_up::Look;
 pub use state::State;
 
 #[cfg(doc)]
@@ -48,10 +49,12 @@ impl State {
         let shown = self.api.is_some()
             || self.envelopes.newest().is_some()
             || self.attendees.values().any(|held| held.own.is_some());
-        shown.then(|| match platform {
+        let mut derived = shown.then(|| match platform {
             Platform::Eventbrite => derive_eventbrite::derive(self),
             Platform::Humanitix => derive_humanitix::derive(self),
-        })
+        })?;
+        derived.sale.unlisted_at = self.orders_swept.filter(|_| self.missing_from_sweep() && !self.order_gone());
+        Some(derived)
     }
 
     /// Hash of the order document to keep as raw data: the newest API copy, else the newest envelope.
@@ -121,6 +124,9 @@ pub struct Sale {
     pub marketing_opt_in: Option<bool>,
     /// The version of the API copy that is shown.
     pub source_version: Option<Micros>,
+    /// Start of the newest complete listing that did not show the order though the API had shown it before. `None` while it
+    /// is listed, and once its 404 has decided.
+    pub unlisted_at: Option<Micros>,
 }
 
 /// Where the refund or cancellation of an order stands.

@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::headers::Headers;
 use crate::observation::{EventCopy, Observation};
+use crate::platform::call::Page;
 use crate::settings::Settings;
 use crate::time::Micros;
 use crate::verify::Refusal;
 
+mod ask;
+pub mod call;
 mod eventbrite;
 mod humanitix;
 mod manual;
@@ -61,6 +64,8 @@ pub struct FetchRequest {
     pub resource_id: String,
     /// The event it belongs to, when known.
     pub external_event_id: Option<String>,
+    /// The registration (Eventbrite `config.webhook_id`) that sent the hint: tells whose account it is.
+    pub webhook_id: Option<String>,
 }
 
 /// Why a verified delivery was not used.
@@ -96,6 +101,8 @@ pub enum ResourceKind {
     Event,
     /// A page of events.
     Events,
+    /// A page of the organizations that an Eventbrite account may see.
+    Organizations,
 }
 
 /// What an API answer says.
@@ -109,11 +116,15 @@ pub struct Resources {
     pub notes: Vec<String>,
     /// How many items the body had.
     pub items: usize,
+    /// Ids of organizations.
+    pub organizations: Vec<String>,
+    /// Where the page stands in its list.
+    pub page: Page,
 }
 
 impl ResourceKind {
     /// All kinds.
-    pub const ALL: [ResourceKind; 8] = [
+    pub const ALL: [ResourceKind; 9] = [
         ResourceKind::Order,
         ResourceKind::Orders,
         ResourceKind::Ticket,
@@ -122,6 +133,7 @@ impl ResourceKind {
         ResourceKind::Attendees,
         ResourceKind::Event,
         ResourceKind::Events,
+        ResourceKind::Organizations,
     ];
 
     /// The name in SQL. That of a page is also the key of its items in both platforms' answers.
@@ -136,6 +148,7 @@ impl ResourceKind {
             ResourceKind::Attendees => "attendees",
             ResourceKind::Event => "event",
             ResourceKind::Events => "events",
+            ResourceKind::Organizations => "organizations",
         }
     }
 
@@ -150,7 +163,11 @@ impl ResourceKind {
     pub fn is_page(self) -> bool {
         match self {
             ResourceKind::Order | ResourceKind::Ticket | ResourceKind::Attendee | ResourceKind::Event => false,
-            ResourceKind::Orders | ResourceKind::Tickets | ResourceKind::Attendees | ResourceKind::Events => true,
+            ResourceKind::Orders
+            | ResourceKind::Tickets
+            | ResourceKind::Attendees
+            | ResourceKind::Events
+            | ResourceKind::Organizations => true,
         }
     }
 }

@@ -5,18 +5,22 @@
 #![allow(clippy::type_complexity, reason = "the row types of SQL functions are spelled out, as in SQL")]
 
 use boxoffice_core::headers::Headers;
+use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{Array, JsonB};
+use pgrx::{AnyNumeric, Array, JsonB};
 
 use crate::error::{Error, Result};
 use crate::explain::Step;
 use crate::ingest::{Incoming, Receipt};
 use crate::resource::Report;
-use crate::store::micros;
-use crate::{explain, ingest, replay, resource, sample};
+use crate::fetch::Answered;
+use crate::store::deliveries::Filter;
+use crate::store::{micros, now, timestamp};
+use crate::suggest::Suggestion;
+use crate::{explain, fetch, finish, ingest, replay, resource, sample, suggest};
 
 type Rows<T> = std::result::Result<TableIterator<'static, T>, ErrorReport>;
 type Receipts =
@@ -28,6 +32,16 @@ type Reports = (
     name!(attendees_changed, i32),
     name!(events_changed, i32),
     name!(notes, Vec<String>),
+);
+type Suggested = (
+    name!(platform, Option<String>),
+    name!(external_event_id, String),
+    name!(external_title, Option<String>),
+    name!(external_starts_at, Option<TimestampWithTimeZone>),
+    name!(event_id, String),
+    name!(event_title, Option<String>),
+    name!(event_starts_at, Option<TimestampWithTimeZone>),
+    name!(score, Option<AnyNumeric>),
 );
 type Steps = (name!(step, &'static str), name!(passed, Option<bool>), name!(detail, String));
 
@@ -99,8 +113,60 @@ fn replay_webhook(log_id: Option<i64>) -> Rows<(name!(outcome, &'static str), na
 fn retry_failed_webhooks(
     max_deliveries: Option<i32>,
     include_dead: Option<bool>,
+    platform: Option<&str>,
+    event_type: Option<&str>,
+    error_code: Option<&str>,
 ) -> Rows<(name!(tried, i32), name!(succeeded, i32), name!(failed, i32), name!(dead, i32))> {
-    rows(retry_some(max_deliveries, include_dead), |r| (r.tried, r.succeeded, r.failed, r.dead))
+    rows(retry_some(max_deliveries, include_dead, &Filter { platform, event_type, error_code }), |r| (r.tried, r.succeeded, r.failed, r.dead))
+}
+
+#[pg_extern(sql = false)]
+fn replay_webhooks(
+    from_time: Option<TimestampWithTimeZone>,
+    until_time: Option<TimestampWithTimeZone>,
+    platform: Option<&str>,
+) -> Rows<(name!(replayed, i32), name!(changed, i32), name!(failed, i32))> {
+    rows(replay_some(from_time, until_time, platform), |r| (r.replayed, r.changed, r.failed))
+}
+
+#[pg_extern(sql = false)]
+fn replay_diff(
+    from_time: Option<TimestampWithTimeZone>,
+    until_time: Option<TimestampWithTimeZone>,
+    platform: Option<&str>,
+) -> Rows<(name!(log_id, i64), name!(platform_order_id, String), name!(change, String))> {
+    rows(diff_some(from_time, until_time, platform), |change| change)
+}
+
+#[pg_extern(sql = false)]
+fn complete_fetch(
+    id: Option<i64>,
+    http_status: Option<i32>,
+    headers: Option<JsonB>,
+    body: Option<&[u8]>,
+) -> Rows<(name!(outcome, &'static str), name!(message, String))> {
+    rows(complete_one(id, http_status, headers, body), |outcome| outcome)
+}
+
+#[pg_extern(sql = false)]
+fn finish_sync_runs(max_orders: Option<i32>) -> std::result::Result<i32, ErrorReport> {
+    Ok(given(max_orders, "max_orders").and_then(finish::finish_some)?)
+}
+
+#[pg_extern(sql = false)]
+fn api_listings(
+    platform: Option<&str>,
+    scope: Option<&str>,
+    scope_id: Option<&str>,
+    since: Option<TimestampWithTimeZone>,
+    location: Option<&str>,
+) -> Rows<(name!(kind, &'static str), name!(path, String))> {
+    rows(list_some(platform, scope, scope_id, since, location), |list| list)
+}
+
+#[pg_extern(sql = false)]
+fn suggest_links() -> Rows<Suggested> {
+    rows(suggest::suggest(), suggested)
 }
 
 #[pg_extern(sql = false)]
@@ -175,8 +241,56 @@ fn explain_one(platform: Option<&str>, headers: Option<JsonB>, body: Option<&[u8
     explain::explain(given(platform, "platform")?, &headers, given(body, "body")?)
 }
 
-fn retry_some(limit: Option<i32>, include_dead: Option<bool>) -> Result<Vec<replay::Round>> {
-    Ok(vec![replay::retry(given(limit, "max_deliveries")?, given(include_dead, "include_dead")?)?])
+fn retry_some(limit: Option<i32>, include_dead: Option<bool>, filter: &Filter<'_>) -> Result<Vec<replay::Round>> {
+    Ok(vec![replay::retry(given(limit, "max_deliveries")?, given(include_dead, "include_dead")?, filter)?])
+}
+
+fn span(from: Option<TimestampWithTimeZone>, until: Option<TimestampWithTimeZone>) -> Result<(Micros, Micros)> {
+    Ok((micros(given(from, "from_time")?), until.map_or_else(now, micros)))
+}
+
+fn replay_some(
+    from: Option<TimestampWithTimeZone>,
+    until: Option<TimestampWithTimeZone>,
+    platform: Option<&str>,
+) -> Result<Vec<replay::Replayed>> {
+    let (from, until) = span(from, until)?;
+    Ok(vec![replay::replay_all(from, until, platform)?])
+}
+
+fn diff_some(
+    from: Option<TimestampWithTimeZone>,
+    until: Option<TimestampWithTimeZone>,
+    platform: Option<&str>,
+) -> Result<Vec<(i64, String, String)>> {
+    let (from, until) = span(from, until)?;
+    replay::diff(from, until, platform)
+}
+
+fn complete_one(
+    id: Option<i64>,
+    http_status: Option<i32>,
+    headers: Option<JsonB>,
+    body: Option<&[u8]>,
+) -> Result<Vec<(&'static str, String)>> {
+    let headers = headers.map_or_else(|| Ok(Headers::default()), header_map)?;
+    let status = http_status.map(u16::try_from).transpose().map_err(|_| Error::Argument {
+        message: "http_status is no HTTP status".to_owned(),
+        hint: "Without an answer it is NULL, and headers say why: {\":error\": \"timeout\"}.",
+    })?;
+    let answered = Answered { status, headers: &headers, body: body.unwrap_or_default() };
+    Ok(vec![fetch::complete(given(id, "id")?, &answered)?])
+}
+
+fn list_some(
+    platform: Option<&str>,
+    scope: Option<&str>,
+    scope_id: Option<&str>,
+    since: Option<TimestampWithTimeZone>,
+    location: Option<&str>,
+) -> Result<Vec<(&'static str, String)>> {
+    let (platform, scope, id) = (given(platform, "platform")?, given(scope, "scope")?, given(scope_id, "scope_id")?);
+    fetch::listings(platform, scope, id, since.map(micros), location)
 }
 
 fn sample_one(platform: Option<&str>, event_type: Option<&str>) -> Result<Vec<sample::Sample>> {
@@ -204,4 +318,20 @@ fn report(r: Report) -> (Option<i64>, i32, i32, i32, i32, Vec<String>) {
 
 fn step(s: Step) -> (&'static str, Option<bool>, String) {
     (s.step, s.passed, s.detail)
+}
+
+fn suggested(s: Suggestion) -> Suggested {
+    let (theirs, ours) = (s.theirs, s.ours);
+    let at = |at: Option<Micros>| at.and_then(timestamp);
+    let score = AnyNumeric::try_from(format!("{:.2}", s.score).as_str()).ok();
+    (
+        theirs.platform,
+        theirs.id,
+        theirs.title,
+        at(theirs.starts_at),
+        ours.id,
+        ours.title,
+        at(ours.starts_at),
+        score,
+    )
 }

@@ -1,60 +1,114 @@
 //! Applies what has been understood: merge, project, enqueue. Failures stay with the delivery that caused them.
 
-use boxoffice_core::observation::Observation;
+use boxoffice_core::merge::Look;
+use boxoffice_core::observation::{Observation, OrderKey};
+use boxoffice_core::platform::Platform;
 use pgrx::spi::SpiClient;
 
 use crate::delivery::{Meaning, Understood};
 use crate::error::{Error, Result, body_code, sqlstate};
 use crate::server;
 use crate::store::deliveries::{Status, Verdict};
-use crate::store::projection::Written;
+use crate::store::orders::Tell;
+use crate::store::projection::{Difference, Written};
 use crate::store::{events, jobs, orders, projection};
+
+/// How facts are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Rows are written where the merge has changed something. The rule.
+    Trusting,
+    /// The same, but rows of new orders may be there already.
+    Careful,
+    /// All rows are compared with what they should be, and put right.
+    Comparing,
+}
+
+/// What applying has done besides the verdicts.
+#[derive(Default)]
+pub struct Effects {
+    /// Rows written.
+    pub written: Written,
+    /// What has to be looked at once more, with the event it belongs to.
+    pub looks: Vec<(OrderKey, Option<String>, Look)>,
+    /// Rows that were not as they should be.
+    pub differences: Vec<Difference>,
+}
 
 /// What came of applying a batch.
 pub struct Applied {
     /// One for each delivery, in order.
     pub verdicts: Vec<Verdict>,
-    /// Rows written.
-    pub written: Written,
+    /// What it has done.
+    pub effects: Effects,
 }
 
 /// Applies deliveries in one subtransaction; if that fails, each in one of its own, and with care.
 pub fn apply(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Applied {
+    apply_so(client, tasks, Manner::Trusting)
+}
+
+/// Applies facts that came with no delivery; fails as a whole.
+pub fn apply_facts(
+    client: &mut SpiClient<'_>,
+    platform: Platform,
+    facts: Vec<Observation>,
+    manner: Manner,
+) -> Result<Written> {
+    if facts.is_empty() {
+        return Ok(Written::default());
+    }
+    let task = Understood {
+        platform,
+        event_type: None,
+        order_id: None,
+        meaning: Meaning::Apply(facts),
+        mentioned: None,
+        events: Vec::new(),
+        notes: Vec::new(),
+    };
+    Ok(together(client, &[&task], manner)?.1.written)
+}
+
+/// The same in the given manner.
+pub fn apply_so(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Applied {
     if tasks.iter().all(|t| matches!(t.meaning, Meaning::Ignore(_) | Meaning::Unusable(_))) {
         return Applied {
             verdicts: tasks.iter().map(|t| verdict(t, Ok(false))).collect(),
-            written: Written::default(),
+            effects: Effects::default(),
         };
     }
-    match server::in_subtransaction(|| together(client, tasks, false)) {
-        Ok((news, written)) => {
+    match server::in_subtransaction(|| together(client, tasks, manner)) {
+        Ok((news, effects)) => {
             let verdicts = tasks.iter().zip(news).map(|(task, news)| verdict(task, Ok(news))).collect();
-            Applied { verdicts, written }
+            Applied { verdicts, effects }
         }
-        Err(_) => one_by_one(client, tasks),
+        Err(_) => one_by_one(client, tasks, manner),
     }
 }
 
-fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Applied {
-    let mut written = Written::default();
+fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Applied {
+    let manner = if manner == Manner::Trusting { Manner::Careful } else { manner };
+    let mut all = Effects::default();
     let mut verdicts: Vec<Option<Verdict>> = tasks.iter().map(|_| None).collect();
     // Key order, as in a batch: locks of earlier deliveries are held until the end of the transaction.
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|&i| (tasks[i].platform, tasks[i].order_id.as_deref()));
     for i in order {
-        let result = server::in_subtransaction(|| together(client, &tasks[i..=i], true));
-        if let Ok((_, rows)) = &result {
-            written.sales += rows.sales;
-            written.attendees += rows.attendees;
-            written.events += rows.events;
-        }
-        verdicts[i] = Some(verdict(tasks[i], result.map(|(news, _)| news == [true])));
+        let result = server::in_subtransaction(|| together(client, &tasks[i..=i], manner));
+        let result = result.map(|(news, effects)| {
+            all.written.add(effects.written);
+            all.looks.extend(effects.looks);
+            all.differences.extend(effects.differences);
+            news == [true]
+        });
+        verdicts[i] = Some(verdict(tasks[i], result));
     }
-    Applied { verdicts: verdicts.into_iter().flatten().collect(), written }
+    Applied { verdicts: verdicts.into_iter().flatten().collect(), effects: all }
 }
 
 /// Applies all of them or fails. Says which of them said something new.
-fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], careful: bool) -> Result<(Vec<bool>, Written)> {
+fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Result<(Vec<bool>, Effects)> {
     let mut facts: Vec<&Observation> = Vec::new();
     let mut owner = Vec::new();
     let mut fetches = Vec::new();
@@ -72,17 +126,29 @@ fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], careful: bool) ->
         mentioned.extend(task.mentioned.iter().map(|event| (task.platform, event)));
         copies.extend(task.events.iter().map(|event| (task.platform, event)));
     }
-    let merged = orders::merge(client, &facts)?;
+    let comparing = manner == Manner::Comparing;
+    let merged = orders::merge(client, &facts, if comparing { Tell::All } else { Tell::Changes })?;
     let events = events::upsert(client, &copies)?;
-    let links = events::links(client, &merged.changed, &mentioned)?;
-    let written = Written { events, ..projection::write(client, &merged.changed, &links, careful)? };
+    let shown: Vec<&orders::Changed<'_>> = merged.changed.iter().chain(&merged.unchanged).collect();
+    let links = events::links(client, &shown, &mentioned)?;
+    let mut effects = Effects::default();
+    if comparing {
+        effects.differences = projection::compare(client, &shown, &links, true)?;
+    }
+    effects.written = projection::write(client, &merged.changed, &links, manner != Manner::Trusting)?;
+    effects.written.events = events;
+    let looks = merged.changed.iter().flat_map(|order| {
+        let event = order.after.as_ref().and_then(|after| after.sale.external_event_id.clone());
+        order.looks.iter().map(move |look| (order.key.clone(), event.clone(), look.clone()))
+    });
+    effects.looks = looks.collect();
     jobs::enqueue(client, &fetches)?;
     // A changed event is news too; events only come with API bodies, one a batch.
     let mut news = vec![events > 0; tasks.len()];
     for position in merged.news {
         news[owner[position]] = true;
     }
-    Ok((news, written))
+    Ok((news, effects))
 }
 
 fn verdict(task: &Understood, result: Result<bool>) -> Verdict {

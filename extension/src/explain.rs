@@ -14,7 +14,7 @@ use pgrx::spi::SpiClient;
 
 use crate::delivery::{self, Meaning, Understood};
 use crate::error::Result;
-use crate::store::orders::Merged;
+use crate::store::orders::{Changed, Merged};
 use crate::store::{events, now, orders, settings};
 
 /// One line of the explanation.
@@ -54,7 +54,7 @@ pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Ste
         }
         steps.extend(content(&understood));
         if let Meaning::Apply(facts) = &understood.meaning {
-            let preview = orders::preview(client, &facts.iter().collect::<Vec<_>>())?;
+            let preview = orders::preview(client, &facts.iter().collect::<Vec<_>>(), orders::Tell::Changes)?;
             steps.extend(link(client, &understood, &preview)?);
             steps.push(effect(&preview));
         }
@@ -201,19 +201,21 @@ fn link(client: &SpiClient<'_>, understood: &Understood, preview: &Merged<'_>) -
 }
 
 fn effect(preview: &Merged<'_>) -> Step {
-    let mut parts = Vec::new();
-    for order in &preview.changed {
-        let Some(after) = &order.after else { continue };
-        let before = order.before.as_ref();
-        let changes = differences(before.map(|b| &b.sale), &after.sale);
-        let known = before.map_or(&[][..], |b| &b.attendees);
-        let attendees = after.attendees.iter().filter(|a| !a.donation && !known.contains(a)).count();
-        let kind = if before.is_some() { "changes" } else { "new order with" };
-        let columns = if changes.is_empty() { "no column".to_owned() } else { changes.join(", ") };
-        parts.push(format!("{kind} {columns}; {attendees} attendees written"));
-    }
+    let parts: Vec<String> = preview.changed.iter().filter_map(in_words).collect();
     let detail = if parts.is_empty() { "nothing new".to_owned() } else { parts.join("; ") };
     Step { step: "effect", passed: None, detail }
+}
+
+/// What would change about an order; `None` when it would show nothing.
+pub fn in_words(order: &Changed<'_>) -> Option<String> {
+    let after = order.after.as_ref()?;
+    let before = order.before.as_ref();
+    let changes = differences(before.map(|b| &b.sale), &after.sale);
+    let known = before.map_or(&[][..], |b| &b.attendees);
+    let attendees = after.attendees.iter().filter(|a| !a.donation && !known.contains(a)).count();
+    let kind = if before.is_some() { "changes" } else { "new order with" };
+    let columns = if changes.is_empty() { "no column".to_owned() } else { changes.join(", ") };
+    Some(format!("{kind} {columns}; {attendees} attendees written"))
 }
 
 /// Columns that differ; values only of those that say nothing about a person.

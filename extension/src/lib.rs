@@ -1,7 +1,7 @@
 //! The PostgreSQL extension `boxoffice`: ticket sales, taken from the wire to the tables inside the database.
 //!
-//! [`api`] is the SQL surface, one line a function. [`ingest`], [`apply`], [`resource`], [`replay`], [`explain`] and [`sample`] do
-//! what those lines say, with all knowledge of platforms and of what wins taken from `boxoffice-core`. [`store`] is the
+//! [`api`] is the SQL surface, one line a function. [`ingest`], [`fetch`], [`finish`], [`reconcile`], [`resource`], [`replay`],
+//! [`explain`], [`suggest`] and [`sample`] do what those lines say, [`apply`] for all of them, with all knowledge of platforms and of what wins taken from `boxoffice-core`. [`store`] is the
 //! only module that runs SQL and [`server`] the only one that needs `unsafe`.
 //!
 //! All SQL objects, the declarations of the functions here included, are written by hand in `sql/`, in load order;
@@ -12,12 +12,16 @@ mod apply;
 mod delivery;
 mod error;
 mod explain;
+mod fetch;
+mod finish;
 mod ingest;
+mod reconcile;
 mod replay;
 mod resource;
 mod sample;
 mod server;
 mod store;
+mod suggest;
 mod trigger;
 
 pgrx::pg_module_magic!();

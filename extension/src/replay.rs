@@ -1,7 +1,9 @@
 //! Kept deliveries, applied again from their bytes.
 
 use boxoffice_core::headers::Headers;
-use boxoffice_core::platform::ResourceKind;
+use boxoffice_core::observation::{Fact, Observation, OrderKey};
+use boxoffice_core::platform::{Platform, ResourceKind, Resources};
+use boxoffice_core::time::Micros;
 use pgrx::Spi;
 use pgrx::spi::SpiClient;
 
@@ -9,9 +11,10 @@ use crate::apply;
 use crate::delivery::{self, Meaning, Understood};
 use crate::error::{Error, Result};
 use crate::ingest::{in_words, known};
-use crate::server;
-use crate::store::deliveries::{self, Kept, Status, Verdict};
+use crate::store::deliveries::{self, Filter, Kept, Status, Verdict};
+use crate::store::orders::{self, Tell};
 use crate::store::now;
+use crate::{explain, resource, server};
 
 /// Sums of a round of retries.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +40,8 @@ pub fn replay(log_id: i64) -> Result<(&'static str, String)> {
 }
 
 /// Tries failed deliveries again.
-pub fn retry(limit: i32, include_dead: bool) -> Result<Round> {
+pub fn retry(limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Round> {
+    filter.platform.map(known).transpose()?;
     if limit < 1 {
         return Err(Error::Argument {
             message: "max_deliveries must be at least 1".to_owned(),
@@ -47,7 +51,7 @@ pub fn retry(limit: i32, include_dead: bool) -> Result<Round> {
     Spi::connect_mut(|client| {
         server::lock_links();
         let mut round = Round::default();
-        for id in deliveries::due(client, limit, include_dead)? {
+        for id in deliveries::due(client, limit, include_dead, filter)? {
             let Some(verdict) = again(client, id)? else { continue };
             round.tried += 1;
             match verdict.status {
@@ -81,22 +85,94 @@ fn read(kept: &Kept) -> Result<Understood> {
     let Some(kind) = ResourceKind::from_name(word) else {
         return Err(Error::NotFound(format!("the kept body is of an unknown kind \"{word}\"")));
     };
-    let mut task = Understood {
-        platform,
-        event_type: kept.event_type.clone(),
-        order_id: None,
-        meaning: Meaning::Apply(Vec::new()),
-        mentioned: None,
-        events: Vec::new(),
-        notes: Vec::new(),
-    };
-    match platform.resource(kind, &kept.body, kept.fetched_at) {
-        Ok(resources) => {
-            task.meaning = Meaning::Apply(resources.observations);
-            task.events = resources.events;
-            task.notes = resources.notes;
-        }
-        Err(error) => task.meaning = Meaning::Unusable(error),
+    let headers = Headers::from_json(&kept.headers)?;
+    if headers.get(":status") == Some("404") {
+        return Ok(absence(platform, kind, kept, &headers));
     }
-    Ok(task)
+    Ok(match platform.resource(kind, &kept.body, kept.fetched_at) {
+        Ok(resources) => resource::understood(platform, kind, resources),
+        Err(error) => Understood {
+            meaning: Meaning::Unusable(error),
+            ..resource::understood(platform, kind, Resources::default())
+        },
+    })
+}
+
+/// The 404 that was kept.
+fn absence(platform: Platform, kind: ResourceKind, kept: &Kept, headers: &Headers) -> Understood {
+    let attendee_id = match kind {
+        ResourceKind::Order => None,
+        _ => headers.get(":resource").map(str::to_owned),
+    };
+    let fact = kept.fetched_at.zip(kept.order_id.clone()).map(|(fetched_at, order_id)| Observation {
+        key: OrderKey { platform, order_id },
+        fact: Fact::Gone { attendee_id, fetched_at },
+    });
+    Understood {
+        order_id: kept.order_id.clone(),
+        meaning: Meaning::Apply(fact.into_iter().collect()),
+        ..resource::understood(platform, kind, Resources::default())
+    }
+}
+
+/// Sums of a replay.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Replayed {
+    /// Deliveries applied again.
+    pub replayed: i32,
+    /// Of them: said something new.
+    pub changed: i32,
+    /// Of them: could not be applied, or are not usable.
+    pub failed: i32,
+}
+
+/// Deliveries that are read into memory at a time.
+const PORTION: i32 = 500;
+
+/// Applies all kept deliveries of a time again.
+pub fn replay_all(from: Micros, until: Micros, platform: Option<&str>) -> Result<Replayed> {
+    let platform = platform.map(known).transpose()?;
+    let mut sum = Replayed::default();
+    Spi::connect_mut(|client| {
+        server::lock_links();
+        let mut after = 0;
+        loop {
+            let ids = deliveries::between(client, from, until, platform, after, PORTION)?;
+            let Some(last) = ids.last().copied() else { return Ok(sum) };
+            for id in ids {
+                let Some(verdict) = again(client, id)? else { continue };
+                sum.replayed += 1;
+                match verdict.status {
+                    Status::Processed => sum.changed += 1,
+                    Status::Failed | Status::Dead | Status::Invalid => sum.failed += 1,
+                    Status::Duplicate | Status::Ignored | Status::Queued => {}
+                }
+            }
+            after = last;
+        }
+    })
+}
+
+/// What that would change: number of the delivery, order, change in words. Writes nothing.
+pub fn diff(from: Micros, until: Micros, platform: Option<&str>) -> Result<Vec<(i64, String, String)>> {
+    let platform = platform.map(known).transpose()?;
+    let mut changes = Vec::new();
+    Spi::connect(|client| {
+        let mut after = 0;
+        loop {
+            let ids = deliveries::between(client, from, until, platform, after, PORTION)?;
+            let Some(last) = ids.last().copied() else { return Ok(changes) };
+            for id in ids {
+                let Some(kept) = deliveries::read(client, id)? else { continue };
+                let task = read(&kept)?;
+                let Meaning::Apply(facts) = &task.meaning else { continue };
+                let preview = orders::preview(client, &facts.iter().collect::<Vec<_>>(), Tell::Changes)?;
+                let seen = preview.changed.iter().filter(|order| order.before != order.after);
+                changes.extend(
+                    seen.filter_map(|order| Some((id, order.key.order_id.clone(), explain::in_words(order)?))),
+                );
+            }
+            after = last;
+        }
+    })
 }

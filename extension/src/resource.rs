@@ -1,6 +1,6 @@
 //! Answers of a platform's API: kept, merged, reported.
 
-use boxoffice_core::platform::ResourceKind;
+use boxoffice_core::platform::{Platform, ResourceKind, Resources};
 use boxoffice_core::time::Micros;
 use pgrx::Spi;
 
@@ -37,19 +37,8 @@ pub fn apply_resource(platform: &str, kind: &str, body: &[u8], fetched_at: Optio
         hint: "Kinds are order, orders, ticket, tickets, attendee, attendees, event and events.",
     })?;
     let resources = platform.resource(kind, body, fetched_at)?;
-    let order_id = match resources.observations.as_slice() {
-        [one] => Some(one.key.order_id.clone()),
-        _ => None,
-    };
-    let task = Understood {
-        platform,
-        event_type: Some(format!("api.{}", kind.as_str())),
-        order_id,
-        meaning: Meaning::Apply(resources.observations),
-        mentioned: None,
-        events: resources.events,
-        notes: resources.notes,
-    };
+    let items = resources.items;
+    let task = understood(platform, kind, resources);
     let now = now();
     Spi::connect_mut(|client| {
         server::lock_links();
@@ -73,11 +62,28 @@ pub fn apply_resource(platform: &str, kind: &str, body: &[u8], fetched_at: Optio
         }
         Ok(Report {
             log_id: ids.first().copied(),
-            items: resources.items,
-            orders_changed: applied.written.sales,
-            attendees_changed: applied.written.attendees,
-            events_changed: applied.written.events,
+            items,
+            orders_changed: applied.effects.written.sales,
+            attendees_changed: applied.effects.written.attendees,
+            events_changed: applied.effects.written.events,
             notes,
         })
     })
+}
+
+/// What an API body says, as a task.
+pub fn understood(platform: Platform, kind: ResourceKind, resources: Resources) -> Understood {
+    let order_id = match resources.observations.as_slice() {
+        [one] => Some(one.key.order_id.clone()),
+        _ => None,
+    };
+    Understood {
+        platform,
+        event_type: Some(format!("api.{}", kind.as_str())),
+        order_id,
+        meaning: Meaning::Apply(resources.observations),
+        mentioned: None,
+        events: resources.events,
+        notes: resources.notes,
+    }
 }

@@ -1,5 +1,6 @@
 //! The only module that runs SQL. Each submodule owns one table or a pair that changes together.
 
+pub mod accounts;
 pub mod deliveries;
 pub mod events;
 pub mod jobs;
@@ -7,6 +8,8 @@ pub mod orders;
 pub mod plan;
 pub mod projection;
 pub mod rejections;
+pub mod reports;
+pub mod runs;
 pub mod settings;
 pub mod table;
 

@@ -128,6 +128,7 @@ fn sale(state: &State, attendees: &[Attendee]) -> Sale {
         platform_status: doc.and_then(|doc| doc.platform_status.clone()),
         marketing_opt_in: doc.and_then(|doc| doc.marketing_opt_in),
         source_version: state.api.as_ref().and_then(|held| known(held.key.version)),
+        unlisted_at: None,
     }
 }
 

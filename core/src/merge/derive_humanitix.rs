@@ -171,6 +171,7 @@ impl<'a> Order<'a> {
             platform_status: self.pick(|doc| doc.platform_status.as_ref()).cloned(),
             marketing_opt_in: self.pick(|doc| doc.marketing_opt_in),
             source_version: state.api.as_ref().and_then(|held| known(held.key.version)),
+            unlisted_at: None,
         }
     }
 

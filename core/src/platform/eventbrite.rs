@@ -1,6 +1,7 @@
 //! Eventbrite: thin, unsigned webhooks that say where to look, and the API that tells.
 
 mod address;
+pub(super) mod call;
 mod delivery;
 mod normalise;
 mod python;
@@ -12,6 +13,7 @@ pub(super) use delivery::webhook;
 pub(super) use sample::{EVENT_TYPES, sample};
 pub(super) use verify::default_settings;
 
+use crate::document::access::Object;
 use crate::error::Result;
 use crate::platform::{ResourceKind, Resources, page};
 use crate::time::Micros;
@@ -25,6 +27,9 @@ pub(super) fn resource(kind: ResourceKind, body: &[u8], fetched_at: Option<Micro
         match kind {
             ResourceKind::Order | ResourceKind::Orders => normalise::order(item, fetched_at, notes, out)?,
             ResourceKind::Event | ResourceKind::Events => out.events.push(normalise::event(&item, notes)?),
+            ResourceKind::Organizations => {
+                out.organizations.push(Object::required(&item, "", notes)?.required_id(&["id"])?);
+            }
             _ => out.observations.push(normalise::lone_attendee(&item, fetched_at, notes)?),
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Humanitix: a polled API, and the signed envelope of the bridge convention (Humanitix itself sends no webhooks).
 
+pub(super) mod call;
 mod delivery;
 mod normalise;
 mod people;
@@ -17,7 +18,7 @@ use crate::time::Micros;
 
 /// What an answer of the public API (version 1.21) says.
 pub(super) fn resource(kind: ResourceKind, body: &[u8], fetched_at: Option<Micros>) -> Result<Resources> {
-    if let ResourceKind::Attendee | ResourceKind::Attendees = kind {
+    if let ResourceKind::Attendee | ResourceKind::Attendees | ResourceKind::Organizations = kind {
         return page::no_such_kind("humanitix", kind);
     }
     page::read(kind, body, |item, notes, out| {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::document::{self, access::Notes};
 use crate::error::{Error, Result};
+use crate::platform::call::Page;
 use crate::platform::{ResourceKind, Resources};
 
 /// Reads an answer item by item. `item` gets one resource and adds what it says; what it added before it failed is
@@ -17,6 +18,7 @@ pub(super) fn read(
     error_answer(&body)?;
     let (notes, mut out) = (Notes::default(), Resources::default());
     if kind.is_page() {
+        out.page = Page::read(&body);
         let items = items(body, kind.as_str())?;
         out.items = items.len();
         for (i, value) in items.into_iter().enumerate() {

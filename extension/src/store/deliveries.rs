@@ -1,10 +1,11 @@
 //! The audit trail: `webhook_logs`.
 
 use boxoffice_core::backoff;
+use boxoffice_core::platform::Platform;
 use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT4OID, INT8OID, TEXTOID, TIMESTAMPTZOID};
-use pgrx::spi::SpiClient;
+use pgrx::spi::{SpiClient, SpiHeapTupleData};
 
 use super::plan::Plan;
 use super::table::{Cell, Conflict, Kind, Table};
@@ -37,16 +38,29 @@ static LOGS: Table = Table {
 };
 
 static LOCK: Plan = Plan {
-    sql: "SELECT platform, event_type, source, headers::text, body, fetched_at, attempts
+    sql: "SELECT platform, event_type, source, headers::text, body, fetched_at, attempts, platform_order_id
           FROM boxoffice.webhook_logs WHERE id = $1 FOR UPDATE",
     types: &[INT8OID],
 };
 
+static READ: Plan = Plan {
+    sql: "SELECT platform, event_type, source, headers::text, body, fetched_at, attempts, platform_order_id
+          FROM boxoffice.webhook_logs WHERE id = $1",
+    types: &[INT8OID],
+};
+
+static BETWEEN: Plan = Plan {
+    sql: "SELECT id FROM boxoffice.webhook_logs
+          WHERE created_at >= $1 AND created_at <= $2 AND ($3 IS NULL OR platform = $3) AND id > $4 ORDER BY id LIMIT $5",
+    types: &[TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID, INT4OID],
+};
+
 static DUE: Plan = Plan {
     sql: "SELECT id, platform, platform_order_id FROM boxoffice.webhook_logs
-          WHERE (next_attempt_at IS NOT NULL AND ($2 OR next_attempt_at <= clock_timestamp())) OR ($2 AND status = 'dead')
+          WHERE ((next_attempt_at IS NOT NULL AND ($2 OR next_attempt_at <= clock_timestamp())) OR ($2 AND status = 'dead'))
+            AND ($3 IS NULL OR platform = $3) AND ($4 IS NULL OR event_type = $4) AND ($5 IS NULL OR error_code = $5)
           ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
-    types: &[INT4OID, BOOLOID],
+    types: &[INT4OID, BOOLOID, TEXTOID, TEXTOID, TEXTOID],
 };
 
 static FINISH: Plan = Plan {
@@ -136,7 +150,7 @@ pub struct Verdict {
 
 impl Verdict {
     fn next_attempt(&self, attempts: i32, seed: u64, now: Micros) -> Option<Micros> {
-        (self.status == Status::Failed).then(|| now.saturating_add(backoff::delay(attempts, seed)))
+        (self.status == Status::Failed).then(|| now.saturating_add(backoff::DELIVERY.delay(attempts, seed)))
     }
 
     fn lines(&self) -> Option<String> {
@@ -215,13 +229,51 @@ pub struct Kept {
     pub fetched_at: Option<Micros>,
     /// Tries so far.
     pub attempts: i32,
+    /// The order it speaks of.
+    pub order_id: Option<String>,
+}
+
+/// Which deliveries; `None` is all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    /// Of this platform.
+    pub platform: Option<&'a str>,
+    /// Of this event type.
+    pub event_type: Option<&'a str>,
+    /// That failed with this SQLSTATE.
+    pub error_code: Option<&'a str>,
 }
 
 /// Reads a delivery and locks its row.
 pub fn lock(client: &mut SpiClient<'_>, id: i64) -> Result<Option<Kept>> {
-    let mut table = LOCK.write(client, &[id.into()])?;
-    let Some(row) = table.next() else { return Ok(None) };
-    Ok(Some(Kept {
+    LOCK.write(client, &[id.into()])?.next().map(|row| kept(&row)).transpose()
+}
+
+/// Reads a delivery.
+pub fn read(client: &SpiClient<'_>, id: i64) -> Result<Option<Kept>> {
+    READ.read(client, &[id.into()])?.next().map(|row| kept(&row)).transpose()
+}
+
+/// Ids of the deliveries of a time, in their order, of at most that many after one of them.
+pub fn between(
+    client: &SpiClient<'_>,
+    from: Micros,
+    until: Micros,
+    platform: Option<Platform>,
+    after: i64,
+    limit: i32,
+) -> Result<Vec<i64>> {
+    let platform = platform.map(Platform::as_str);
+    let times = (timestamp(from), timestamp(until));
+    let mut ids = Vec::new();
+    for row in BETWEEN.read(client, &[times.0.into(), times.1.into(), platform.into(), after.into(), limit.into()])? {
+        ids.extend(row.get::<i64>(1)?);
+    }
+    Ok(ids)
+}
+
+fn kept(row: &SpiHeapTupleData<'_>) -> Result<Kept> {
+    Ok(Kept {
         platform: row.get(1)?.unwrap_or_default(),
         event_type: row.get(2)?,
         source: row.get(3)?.unwrap_or_default(),
@@ -229,15 +281,19 @@ pub fn lock(client: &mut SpiClient<'_>, id: i64) -> Result<Option<Kept>> {
         body: row.get(5)?.unwrap_or_default(),
         fetched_at: row.get::<TimestampWithTimeZone>(6)?.map(micros),
         attempts: row.get(7)?.unwrap_or_default(),
-    }))
+        order_id: row.get(8)?,
+    })
 }
 
 /// Ids of the deliveries whose time has come, the oldest, locked; those that another session works on are skipped.
 ///
 /// In the order of their orders' keys, in which everybody locks them.
-pub fn due(client: &mut SpiClient<'_>, limit: i32, include_dead: bool) -> Result<Vec<i64>> {
+pub fn due(client: &mut SpiClient<'_>, limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Vec<i64>> {
     let mut due = Vec::new();
-    for row in DUE.write(client, &[limit.into(), include_dead.into()])? {
+    let Filter { platform, event_type, error_code } = *filter;
+    let arguments =
+        [limit.into(), include_dead.into(), platform.into(), event_type.into(), error_code.into()];
+    for row in DUE.write(client, &arguments)? {
         due.push((row.get::<String>(2)?, row.get::<String>(3)?, row.get::<i64>(1)?));
     }
     due.sort();
@@ -252,7 +308,7 @@ pub fn finish(
     verdict: &mut Verdict,
     now: Micros,
 ) -> Result<Status> {
-    if verdict.status == Status::Failed && attempts >= backoff::MAX_ATTEMPTS {
+    if verdict.status == Status::Failed && backoff::DELIVERY.is_spent(attempts) {
         verdict.status = Status::Dead;
     }
     let next = verdict.next_attempt(attempts, id.unsigned_abs(), now);

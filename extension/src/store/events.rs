@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use boxoffice_core::observation::EventCopy;
 use boxoffice_core::platform::Platform;
+use boxoffice_core::time::Micros;
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::BuiltinOid::{self, INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID};
 use pgrx::spi::{SpiClient, SpiHeapTupleData};
 
 use super::orders::Changed;
 use super::plan::Plan;
-use super::timestamp;
+use super::{micros, timestamp};
 use crate::error::Result;
 
 const TEXT: BuiltinOid = TEXTARRAYOID;
@@ -125,7 +127,7 @@ impl Links {
 /// `mentioned` may tell more about those: title, venue, start.
 pub fn links(
     client: &mut SpiClient<'_>,
-    changed: &[Changed<'_>],
+    changed: &[&Changed<'_>],
     mentioned: &[(Platform, &EventCopy)],
 ) -> Result<Links> {
     let mut wanted: BTreeSet<(Platform, &str)> =
@@ -239,4 +241,52 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
         FILL_OURS.write(client, &[platform.as_str().into(), id.as_str().into()])?;
     }
     Ok(changed.len())
+}
+
+static OURS: Plan =
+    Plan { sql: "SELECT NULL, event_id, title, venue, starts_at FROM boxoffice.ticket_events WHERE title IS NOT NULL", types: &[] };
+
+static UNLINKED: Plan = Plan {
+    sql: "SELECT platform, external_event_id, external_title, external_venue, external_starts_at FROM boxoffice.ticket_platforms
+          WHERE event_id IS NULL AND external_title IS NOT NULL ORDER BY platform, external_event_id",
+    types: &[],
+};
+
+/// What is known of an event, of a platform or of ours.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Whose it is; `None` for ours.
+    pub platform: Option<String>,
+    /// Its id.
+    pub id: String,
+    /// Title.
+    pub title: Option<String>,
+    /// Name of the venue.
+    pub venue: Option<String>,
+    /// Start.
+    pub starts_at: Option<Micros>,
+}
+
+/// Our events that have a title.
+pub fn ours(client: &SpiClient<'_>) -> Result<Vec<Known>> {
+    known(client, &OURS)
+}
+
+/// Events of platforms that have a title and are not linked.
+pub fn unlinked(client: &SpiClient<'_>) -> Result<Vec<Known>> {
+    known(client, &UNLINKED)
+}
+
+fn known(client: &SpiClient<'_>, plan: &Plan) -> Result<Vec<Known>> {
+    let mut all = Vec::new();
+    for row in plan.read(client, &[])? {
+        all.push(Known {
+            platform: row.get(1)?,
+            id: row.get(2)?.unwrap_or_default(),
+            title: row.get(3)?,
+            venue: row.get(4)?,
+            starts_at: row.get::<TimestampWithTimeZone>(5)?.map(micros),
+        });
+    }
+    Ok(all)
 }

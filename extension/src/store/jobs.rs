@@ -2,20 +2,123 @@
 
 use std::collections::BTreeSet;
 
-use boxoffice_core::platform::{FetchRequest, Platform};
-use pgrx::pg_sys::BuiltinOid::TEXTARRAYOID;
+use boxoffice_core::platform::{FetchRequest, Platform, ResourceKind};
+use boxoffice_core::time::Micros;
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys::BuiltinOid::{INT2OID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::spi::SpiClient;
 
 use super::plan::Plan;
-use crate::error::Result;
+use super::{micros, timestamp};
+use crate::error::{Error, Result};
 
-// Many hints, one job: a resource that is already waited for needs no second job.
-static ENQUEUE: Plan = Plan {
-    sql: "INSERT INTO boxoffice.fetch_jobs (platform, path, kind, resource_id, external_event_id)
-          SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5)
-          ON CONFLICT (platform, account, path) WHERE status = 'waiting' DO NOTHING",
-    types: &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID],
+// Many hints, one job: a resource that is already waited for needs no second job. Whose account it is: of the registration
+// that sent the hint, of the event, the only one there is.
+static HINT: Plan = Plan {
+    sql: "INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, resource_id, external_event_id, created_at, due_at)
+          SELECT k.platform, COALESCE(
+                  (SELECT a.name FROM boxoffice.platform_accounts a
+                   WHERE a.platform = k.platform AND k.webhook_id = ANY (a.webhook_ids) ORDER BY a.name LIMIT 1),
+                  (SELECT p.account FROM boxoffice.ticket_platforms p
+                   WHERE p.platform = k.platform AND p.external_event_id = k.event_id),
+                  (SELECT min(a.name) FROM boxoffice.platform_accounts a WHERE a.platform = k.platform HAVING count(*) = 1),
+                  'default'),
+              k.path, k.kind, k.resource_id, k.event_id, clock_timestamp(), clock_timestamp()
+          FROM (SELECT unnest($1) AS platform, unnest($2) AS path, unnest($3) AS kind, unnest($4) AS resource_id,
+                       unnest($5) AS event_id, unnest($6) AS webhook_id) k
+          ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL DO NOTHING RETURNING 1",
+    types: &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID],
 };
+
+// A second look that waits for its time, or a try that waits after trouble, is no reason to let a fresh hint wait.
+static HURRY: Plan = Plan {
+    sql: "UPDATE boxoffice.fetch_jobs u SET due_at = clock_timestamp(), created_at = clock_timestamp(), purpose = 'hint', priority = 0
+          FROM (SELECT j.id FROM (SELECT unnest($1) AS platform, unnest($2) AS path) k
+                JOIN boxoffice.fetch_jobs j ON j.platform = k.platform AND j.path = k.path
+                WHERE j.status = 'waiting' AND j.run_id IS NULL AND j.due_at > clock_timestamp()
+                ORDER BY j.id FOR UPDATE OF j SKIP LOCKED) d
+          WHERE u.id = d.id",
+    types: &[TEXTARRAYOID, TEXTARRAYOID],
+};
+
+static LATER: Plan = Plan {
+    sql: "INSERT INTO boxoffice.fetch_jobs AS j (platform, account, path, kind, resource_id, external_event_id, purpose, priority, due_at)
+          VALUES ($1, $2, $3, $4, $5, $6, 'again', $7, COALESCE($8, clock_timestamp()))
+          ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL
+          DO UPDATE SET due_at = LEAST(j.due_at, excluded.due_at) WHERE excluded.due_at < j.due_at",
+    types: &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT2OID, TIMESTAMPTZOID],
+};
+
+static PAGE: Plan = Plan {
+    sql: "INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, external_event_id, purpose, priority, run_id, restarts,
+              list_total, due_at, created_at)
+          SELECT platform, account, $2, kind, external_event_id, 'page', priority, run_id, $3, $4, clock_timestamp(), clock_timestamp()
+          FROM boxoffice.fetch_jobs WHERE id = $1",
+    types: &[INT8OID, TEXTOID, INT4OID, INT8OID],
+};
+
+static TAKE: Plan = Plan {
+    sql: "SELECT id, platform, account, path, kind, resource_id, external_event_id, purpose, run_id, claimed_at, created_at,
+                 attempts, restarts, list_total
+          FROM boxoffice.fetch_jobs WHERE lease_id = $1 AND status = 'leased' FOR UPDATE",
+    types: &[INT8OID],
+};
+
+static END: Plan = Plan {
+    sql: "UPDATE boxoffice.fetch_jobs SET status = $2, last_error = $3, lease_id = NULL, finished_at = clock_timestamp() WHERE id = $1",
+    types: &[INT8OID, TEXTOID, TEXTOID],
+};
+
+// As a new row, because a hint may have made another waiting one in the meantime, which then goes on for both.
+static AGAIN: Plan = Plan {
+    sql: "WITH old AS (DELETE FROM boxoffice.fetch_jobs WHERE id = $1 RETURNING *)
+          INSERT INTO boxoffice.fetch_jobs AS j (platform, account, path, kind, resource_id, external_event_id, purpose, priority, run_id,
+              due_at, attempts, restarts, list_total, last_error, created_at)
+          SELECT platform, account, $2, kind, resource_id, external_event_id, purpose, priority, run_id,
+              $3, $4, $5, list_total, $6, created_at FROM old
+          ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL
+          DO UPDATE SET due_at = LEAST(j.due_at, excluded.due_at) WHERE excluded.due_at < j.due_at",
+    types: &[INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID],
+};
+
+static NEXT_LIST: Plan = Plan {
+    sql: "UPDATE boxoffice.fetch_jobs SET due_at = clock_timestamp()
+          WHERE id = (SELECT min(id) FROM boxoffice.fetch_jobs WHERE run_id = $1 AND status = 'waiting' AND due_at = 'infinity')",
+    types: &[INT8OID],
+};
+
+/// A job that somebody holds the lease of.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its number.
+    pub id: i64,
+    /// Whom to ask.
+    pub platform: Platform,
+    /// With which credential.
+    pub account: String,
+    /// What for.
+    pub path: String,
+    /// What the answer is.
+    pub kind: ResourceKind,
+    /// The resource's own id.
+    pub resource_id: Option<String>,
+    /// The event it belongs to.
+    pub external_event_id: Option<String>,
+    /// Something has changed, as opposed to a page or a second look.
+    pub is_hint: bool,
+    /// The synchronisation that it is a page of.
+    pub run_id: Option<i64>,
+    /// When it was handed out.
+    pub claimed_at: Micros,
+    /// When the hint arrived.
+    pub created_at: Micros,
+    /// Tries, this one included.
+    pub attempts: i32,
+    /// How often its list began anew.
+    pub restarts: i32,
+    /// Items of the list when the page before was read.
+    pub list_total: Option<i64>,
+}
 
 /// Asks for these resources, in key order.
 pub fn enqueue(client: &mut SpiClient<'_>, requests: &[(Platform, &FetchRequest)]) -> Result<()> {
@@ -23,16 +126,105 @@ pub fn enqueue(client: &mut SpiClient<'_>, requests: &[(Platform, &FetchRequest)
     if rows.is_empty() {
         return Ok(());
     }
+    let platforms: Vec<&str> = rows.iter().map(|(platform, _)| *platform).collect();
     let texts = |pick: fn(&FetchRequest) -> Option<&str>| rows.iter().map(|(_, r)| pick(r)).collect::<Vec<_>>();
-    ENQUEUE.write(
+    let made = HINT.write(
         client,
         &[
-            rows.iter().map(|(platform, _)| *platform).collect::<Vec<_>>().into(),
+            platforms.clone().into(),
             texts(|r| Some(&r.path)).into(),
             texts(|r| Some(r.kind.as_str())).into(),
             texts(|r| Some(&r.resource_id)).into(),
             texts(|r| r.external_event_id.as_deref()).into(),
+            texts(|r| r.webhook_id.as_deref()).into(),
         ],
     )?;
+    if made.len() < rows.len() {
+        HURRY.write(client, &[platforms.into(), texts(|r| Some(&r.path)).into()])?;
+    }
+    Ok(())
+}
+
+/// Asks for a resource with that account, not before `due_at` (`None`: now); a job that waits for it already is enough.
+pub fn look(
+    client: &mut SpiClient<'_>,
+    platform: Platform,
+    account: &str,
+    request: &FetchRequest,
+    priority: i16,
+    due_at: Option<Micros>,
+) -> Result<()> {
+    LATER.write(
+        client,
+        &[
+            platform.as_str().into(),
+            account.into(),
+            request.path.as_str().into(),
+            request.kind.as_str().into(),
+            request.resource_id.as_str().into(),
+            request.external_event_id.as_deref().into(),
+            priority.into(),
+            due_at.and_then(timestamp).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The job of a lease, locked; `None` when the lease has gone to somebody else or never was.
+pub fn take(client: &mut SpiClient<'_>, lease: i64) -> Result<Option<Job>> {
+    let mut table = TAKE.write(client, &[lease.into()])?;
+    let Some(row) = table.next() else { return Ok(None) };
+    let text = |i: usize| -> Result<String> { Ok(row.get::<String>(i)?.unwrap_or_default()) };
+    let time = |i: usize| -> Result<Micros> { Ok(row.get::<TimestampWithTimeZone>(i)?.map_or(0, micros)) };
+    let unusable = || Error::Spi("the job is of an unknown platform or kind".to_owned());
+    Ok(Some(Job {
+        id: row.get(1)?.unwrap_or_default(),
+        platform: Platform::from_name(&text(2)?).ok_or_else(unusable)?,
+        account: text(3)?,
+        path: text(4)?,
+        kind: ResourceKind::from_name(&text(5)?).ok_or_else(unusable)?,
+        resource_id: row.get(6)?,
+        external_event_id: row.get(7)?,
+        is_hint: text(8)? == "hint",
+        run_id: row.get(9)?,
+        claimed_at: time(10)?,
+        created_at: time(11)?,
+        attempts: row.get(12)?.unwrap_or_default(),
+        restarts: row.get(13)?.unwrap_or_default(),
+        list_total: row.get(14)?,
+    }))
+}
+
+/// Ends a job: `done`, `gone` or `dead`.
+pub fn end(client: &mut SpiClient<'_>, job: &Job, status: &str, error: Option<&str>) -> Result<()> {
+    END.write(client, &[job.id.into(), status.into(), error.into()])?;
+    Ok(())
+}
+
+/// Lets a job wait again, for another try with the state that is given in it.
+pub fn again(client: &mut SpiClient<'_>, job: &Job, due_at: Micros, error: Option<&str>) -> Result<()> {
+    AGAIN.write(
+        client,
+        &[
+            job.id.into(),
+            job.path.as_str().into(),
+            timestamp(due_at).into(),
+            job.attempts.into(),
+            job.restarts.into(),
+            error.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Adds another page of the same list.
+pub fn add_page(client: &mut SpiClient<'_>, job: &Job, path: &str, restarts: i32, total: Option<i64>) -> Result<()> {
+    PAGE.write(client, &[job.id.into(), path.into(), restarts.into(), total.into()])?;
+    Ok(())
+}
+
+/// Begins the list of a run that waits for the one before to end.
+pub fn begin_next_list(client: &mut SpiClient<'_>, run: i64) -> Result<()> {
+    NEXT_LIST.write(client, &[run.into()])?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boxoffice_core::document::Document;
-use boxoffice_core::merge::{Derived, State};
+use boxoffice_core::merge::{Derived, Look, State};
 use boxoffice_core::observation::{AttendeeCopy, Fact, Observation, OrderKey};
 use boxoffice_core::platform::Platform;
 use pgrx::pg_sys::BuiltinOid;
@@ -53,6 +53,17 @@ pub struct Changed<'f> {
     pub order_document: Option<&'f Document>,
     /// The documents of attendees for whom another one has to be shown.
     pub attendee_documents: BTreeMap<&'f str, &'f Document>,
+    /// What has to be looked at once more.
+    pub looks: Vec<Look>,
+}
+
+/// Whether [`merge`] also tells what those orders show about which nothing new was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tell {
+    /// Only what has changed.
+    Changes,
+    /// Everything.
+    All,
 }
 
 /// Result of a merge.
@@ -62,6 +73,8 @@ pub struct Merged<'f> {
     pub changed: Vec<Changed<'f>>,
     /// Positions of the observations that said something new.
     pub news: BTreeSet<usize>,
+    /// With [`Tell::All`]: orders about which nothing new was said, with what they show.
+    pub unchanged: Vec<Changed<'f>>,
 }
 
 type ByOrder<'k> = BTreeMap<&'k OrderKey, Vec<usize>>;
@@ -69,13 +82,13 @@ type ByOrder<'k> = BTreeMap<&'k OrderKey, Vec<usize>>;
 /// Merges observations into the states of their orders.
 ///
 /// Locks are taken in key order, new rows before known ones, so that two merges never wait for each other in a circle.
-pub fn merge<'f>(client: &mut SpiClient<'_>, facts: &[&'f Observation]) -> Result<Merged<'f>> {
+pub fn merge<'f>(client: &mut SpiClient<'_>, facts: &[&'f Observation], tell: Tell) -> Result<Merged<'f>> {
     let by_order = group(facts);
     if by_order.is_empty() {
         return Ok(Merged::default());
     }
     let known = lock_or_insert(client, facts, &by_order)?;
-    let (merged, grown) = fold(facts, by_order, known);
+    let (merged, grown) = fold(facts, by_order, known, tell);
     if !grown.is_empty() {
         let rows: Vec<_> = grown.iter().map(|(key, state)| row(key, state)).collect();
         // As an upsert, because that always goes through the index.
@@ -85,10 +98,33 @@ pub fn merge<'f>(client: &mut SpiClient<'_>, facts: &[&'f Observation]) -> Resul
 }
 
 /// What [`merge`] would do; writes and locks nothing.
-pub fn preview<'f>(client: &SpiClient<'_>, facts: &[&'f Observation]) -> Result<Merged<'f>> {
+pub fn preview<'f>(client: &SpiClient<'_>, facts: &[&'f Observation], tell: Tell) -> Result<Merged<'f>> {
     let by_order = group(facts);
-    let known = read_known(client, &by_order)?;
-    Ok(fold(facts, by_order, known).0)
+    let known = read_known(client, &by_order.keys().copied().collect::<Vec<_>>())?;
+    Ok(fold(facts, by_order, known, tell).0)
+}
+
+/// The state of an order; `None` when nothing is known of it.
+pub fn state(client: &SpiClient<'_>, key: &OrderKey) -> Result<Option<State>> {
+    Ok(read_known(client, &[key])?.remove(key))
+}
+
+static ORDER_OF: Plan = Plan {
+    sql: "SELECT platform_order_id FROM boxoffice.attendees WHERE platform = $1 AND platform_attendee_id = $2",
+    types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
+};
+
+/// The order that an attendee belongs to. Reads the whole table: only for what happens seldom.
+pub fn order_of_attendee(client: &SpiClient<'_>, platform: Platform, attendee: &str) -> Result<Option<String>> {
+    Ok(match ORDER_OF.read(client, &[platform.as_str().into(), attendee.into()])?.next() {
+        Some(row) => row.get(1)?,
+        None => None,
+    })
+}
+
+/// The states of these orders, as far as they are known.
+pub fn states<'k>(client: &SpiClient<'_>, keys: &[&'k OrderKey]) -> Result<BTreeMap<&'k OrderKey, State>> {
+    if keys.is_empty() { Ok(BTreeMap::new()) } else { read_known(client, keys) }
 }
 
 fn group<'f>(facts: &[&'f Observation]) -> ByOrder<'f> {
@@ -104,6 +140,7 @@ fn fold<'f>(
     facts: &[&'f Observation],
     by_order: ByOrder<'f>,
     mut known: BTreeMap<&'f OrderKey, State>,
+    tell: Tell,
 ) -> (Merged<'f>, Vec<(&'f OrderKey, Vec<u8>)>) {
     let mut merged = Merged::default();
     let mut grown = Vec::new();
@@ -112,6 +149,10 @@ fn fold<'f>(
         let mut state = stored.clone().unwrap_or_default();
         let news: Vec<usize> = positions.iter().copied().filter(|&p| state.observe(&facts[p].fact)).collect();
         if news.is_empty() {
+            if tell == Tell::All {
+                let shown = compare(key, None, &state, positions.iter().map(|&p| &facts[p].fact));
+                merged.unchanged.push(Changed { is_new: false, before: shown.after.clone(), ..shown });
+            }
             continue;
         }
         merged.news.extend(news);
@@ -158,8 +199,7 @@ fn lock_or_insert<'k>(
     Ok(known)
 }
 
-fn read_known<'k>(client: &SpiClient<'_>, by_order: &ByOrder<'k>) -> Result<BTreeMap<&'k OrderKey, State>> {
-    let keys: Vec<&OrderKey> = by_order.keys().copied().collect();
+fn read_known<'k>(client: &SpiClient<'_>, keys: &[&'k OrderKey]) -> Result<BTreeMap<&'k OrderKey, State>> {
     let (platforms, ids) = columns(keys.iter().copied());
     let mut known = BTreeMap::new();
     for row in READ_KNOWN.read(client, &[platforms.into(), ids.into()])? {
@@ -208,6 +248,7 @@ fn compare<'f>(
         after: after.derive(key.platform),
         order_document,
         attendee_documents,
+        looks: before.map(|before| after.look_again(key.platform, before)).unwrap_or_default(),
     }
 }
 

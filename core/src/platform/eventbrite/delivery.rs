@@ -4,10 +4,11 @@ use crate::document;
 use crate::document::access::{Notes, Object};
 use crate::error::{Error, Result};
 use crate::headers::Headers;
-use crate::platform::{Delivery, Effect, Failure, FetchRequest, ResourceKind};
+use crate::platform::{Delivery, Effect, Failure, FetchRequest};
 use crate::settings::Settings;
 
 use super::address::{self, Target};
+use super::call;
 use super::verify::check_webhook_id;
 
 /// Says the action as well as the body does.
@@ -54,41 +55,29 @@ fn effect(action: &str, body: Object<'_>) -> Result<(Option<String>, Effect)> {
         return ignore("the delivery is a test");
     }
     let url = body.text(&["api_url"]).ok_or_else(|| Error::Shape("api_url is missing".into()))?;
+    let webhook_id = body.object("config", "config").and_then(|config| config.id(&["webhook_id"]));
+    let fetch = |order: Option<&str>, request: Option<FetchRequest>| match request {
+        Some(request) => {
+            Ok((order.map(str::to_owned), Effect::Fetch(FetchRequest { webhook_id: webhook_id.clone(), ..request })))
+        }
+        None => Err(Error::Address("api_url contains an id that cannot stand in a path".into())),
+    };
     let target = address::parse(&url)?;
     let subject = action.split_once('.').map_or(action, |(subject, _)| subject);
     if matches!(subject, "organizer" | "venue") {
         return ignore("organizers and venues are not kept");
     }
     match target {
-        Target::Order { order, event } => Ok((
-            Some(order.to_owned()),
-            Effect::Fetch(FetchRequest {
-                // Without the expansion an order has no attendees.
-                path: format!("/v3/orders/{order}/?expand=attendees,refund_requests"),
-                kind: ResourceKind::Order,
-                resource_id: order.to_owned(),
+        Target::Order { order, event } => {
+            let request = call::order(order).map(|request| FetchRequest {
                 external_event_id: event.map(str::to_owned),
-            }),
-        )),
-        Target::Attendee { event, attendee } => Ok((
-            None,
-            Effect::Fetch(FetchRequest {
-                path: format!("/v3/events/{event}/attendees/{attendee}/"),
-                kind: ResourceKind::Attendee,
-                resource_id: attendee.to_owned(),
-                external_event_id: Some(event.to_owned()),
-            }),
-        )),
+                ..request
+            });
+            fetch(Some(order), request)
+        }
+        Target::Attendee { event, attendee } => fetch(None, call::attendee(event, attendee)),
         // A ticket class may be gone by now; its event shows what is left.
-        Target::Event { event } => Ok((
-            None,
-            Effect::Fetch(FetchRequest {
-                path: format!("/v3/events/{event}/?expand=venue"),
-                kind: ResourceKind::Event,
-                resource_id: event.to_owned(),
-                external_event_id: Some(event.to_owned()),
-            }),
-        )),
+        Target::Event { event } => fetch(None, call::event(event)),
         Target::Elsewhere => ignore("the resource is not one that is kept"),
         Target::Unknown if matches!(subject, "order" | "attendee" | "barcode" | "event" | "ticket_class") => {
             Err(Error::Address("api_url has no form that is known".into()))

@@ -1,0 +1,201 @@
+//! Calls of the platforms' APIs: how paths are built, and what an HTTP answer means before its body is read.
+//!
+//! Paths only. Where a platform lives is not known here, so no answer and no payload can send a credential elsewhere.
+
+use serde_json::Value;
+
+use crate::document;
+use crate::headers::Headers;
+use crate::platform::ResourceKind;
+use crate::time::{self, Micros};
+
+/// A list to be read page by page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// What its pages are.
+    pub kind: ResourceKind,
+    /// Path and query of the first page.
+    pub path: String,
+}
+
+/// What an answer means for the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The body is what was asked for.
+    Good,
+    /// There is no such resource: not any more, or not yet.
+    Gone,
+    /// Too many calls with this credential.
+    Limited {
+        /// How long to wait, when the platform says (microseconds).
+        wait: Option<Micros>,
+    },
+    /// The credential is refused; the platform's code, or the status.
+    Credential(String),
+    /// An expansion failed: ask with fewer.
+    Plainer,
+    /// The place in the list is no longer known: read it from its start.
+    Restart,
+    /// Trouble that may pass.
+    Trouble {
+        /// What it was.
+        reason: String,
+        /// It says something about the platform rather than about this resource.
+        everywhere: bool,
+        /// How long to wait, when the platform says (microseconds).
+        wait: Option<Micros>,
+    },
+    /// The same call will never work.
+    Never(String),
+}
+
+/// A page's own word about where it stands in its list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Items in the whole list.
+    pub total: Option<i64>,
+    /// Whether there are more.
+    pub has_more: Option<bool>,
+    /// Where the next page begins.
+    pub continuation: Option<String>,
+    /// Number of this page, from 1.
+    pub number: Option<i64>,
+    /// Number of pages.
+    pub count: Option<i64>,
+}
+
+impl Page {
+    /// Reads `{"total"}` of Humanitix and `{"pagination": {…}}` of Eventbrite.
+    pub(super) fn read(body: &Value) -> Page {
+        let pagination = body.get("pagination");
+        let number = |name: &str| pagination.and_then(|p| p.get(name)).and_then(Value::as_i64);
+        Page {
+            total: body.get("total").and_then(Value::as_i64).or_else(|| number("object_count")),
+            has_more: pagination.and_then(|p| p.get("has_more_items")).and_then(Value::as_bool),
+            continuation: pagination
+                .and_then(|p| p.get("continuation"))
+                .and_then(Value::as_str)
+                .filter(|token| (1..=4096).contains(&token.len()))
+                .map(str::to_owned),
+            number: number("page_number"),
+            count: number("page_count"),
+        }
+    }
+}
+
+/// What a status means on both platforms. `code` is the platform's own word from the body.
+pub(super) fn by_status(status: u16, headers: &Headers, code: Option<&str>, now: Micros) -> Answer {
+    let said = code.map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status} {code}"));
+    let wait = headers.get("retry-after").and_then(|text| retry_after(text, now));
+    match status {
+        200..=299 => Answer::Good,
+        300..=399 => Answer::Never(format!("{said}: a redirect, which is never followed")),
+        401 | 403 => Answer::Credential(said),
+        404 | 410 => Answer::Gone,
+        429 => Answer::Limited { wait },
+        // A gateway or an overload speaks for everybody; a plain 500 may be about this one resource.
+        408 | 502..=504 => Answer::Trouble { reason: said, everywhere: true, wait },
+        500..=599 => Answer::Trouble { reason: said, everywhere: false, wait },
+        _ => Answer::Never(said),
+    }
+}
+
+/// The code in an error answer (`{"error": "NOT_FOUND", …}`) and its message.
+pub(super) fn error_of(body: &[u8]) -> (Option<String>, Option<String>) {
+    // Error answers are short; what is longer is a page of somebody else.
+    if body.len() > 65_536 {
+        return (None, None);
+    }
+    let Ok(value) = document::parse(body) else { return (None, None) };
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let is_code = |code: &String| (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ".contains(&b));
+    (text("error").filter(is_code), text("message"))
+}
+
+/// `Retry-After`: seconds or an HTTP date. At most a day is believed.
+fn retry_after(text: &str, now: Micros) -> Option<Micros> {
+    const DAY: Micros = 86_400_000_000;
+    let text = text.trim();
+    let wait = match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => (seconds.min(86_400.0) * 1e6).ceil() as Micros,
+        Ok(_) => return None,
+        Err(_) => {
+            let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+            at.as_microsecond().saturating_sub(now)
+        }
+    };
+    Some(wait.clamp(0, DAY))
+}
+
+/// An id that may stand in a path: 1 to 64 letters, digits, hyphens and underscores.
+pub(super) fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+/// The path with that query parameter, once; `None` takes it away. The value is escaped.
+pub(super) fn with_query(path: &str, name: &str, value: Option<&str>) -> String {
+    let (base, query) = path.split_once('?').unwrap_or((path, ""));
+    let same = |part: &&str| part.split('=').next() == Some(name);
+    let mut parts: Vec<String> =
+        query.split('&').filter(|part| !part.is_empty() && !same(part)).map(str::to_owned).collect();
+    parts.extend(value.map(|value| format!("{name}={}", escape(value))));
+    if parts.is_empty() { base.to_owned() } else { format!("{base}?{}", parts.join("&")) }
+}
+
+/// The value of a query parameter, as it stands there.
+pub(super) fn query<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+    path.split_once('?')?.1.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn escape(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~,:".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// An instant in whole seconds, rounded down: `2026-03-01T10:00:00Z`.
+pub(super) fn seconds_text(at: Micros) -> String {
+    time::to_text(at.div_euclid(1_000_000).saturating_mul(1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_as_it_is_told() {
+        let now = 1_445_412_440_000_000; // 2015-10-21T07:27:20Z
+        assert_eq!(retry_after("120", now), Some(120_000_000));
+        assert_eq!(retry_after(" 0.5 ", now), Some(500_000));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(40_000_000));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:27:00 GMT", now), Some(0));
+        assert_eq!(retry_after("99999999", now), Some(86_400_000_000));
+        for nonsense in ["", "soon", "-5", "NaN", "inf"] {
+            assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn queries_are_set_once_and_escaped() {
+        assert_eq!(with_query("/a", "page", Some("2")), "/a?page=2");
+        assert_eq!(with_query("/a?page=1&x=y", "page", Some("2")), "/a?x=y&page=2");
+        assert_eq!(with_query("/a?page=1", "page", None), "/a");
+        assert_eq!(with_query("/a?pages=1", "page", Some("a b&c=%#/")), "/a?pages=1&page=a%20b%26c%3D%25%23%2F");
+        assert_eq!(query("/a?pages=1&page=7", "page"), Some("7"));
+        assert_eq!(query("/a", "page"), None);
+    }
+
+    #[test]
+    fn ids_that_would_leave_the_path_are_none() {
+        for id in ["", ".", "..", "a/b", "a?b", "a#b", "a b", "é", "%2e", &"x".repeat(65)] {
+            assert!(!is_id(id), "{id}");
+        }
+        assert!(is_id("690507907-1") && is_id("evt_1"));
+    }
+}
