@@ -24,6 +24,12 @@ BEGIN
             ON CONFLICT ON CONSTRAINT platform_accounts_pkey DO UPDATE SET announced_at = excluded.announced_at,
                 status = CASE WHEN a.status = 'stopped' THEN 'probing' ELSE a.status END;
     END LOOP;
+    -- What was asked for before anybody had a credential, under a name that nobody has.
+    UPDATE boxoffice.fetch_jobs j SET account = o.name
+        FROM (SELECT a.platform, min(a.name) AS name FROM boxoffice.platform_accounts a GROUP BY a.platform HAVING count(*) = 1) o
+        WHERE j.platform = o.platform AND j.account <> o.name AND j.status = 'waiting' AND j.run_id IS NULL
+          AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs k WHERE k.platform = j.platform AND k.path = j.path AND k.account = o.name
+                          AND k.status = 'waiting' AND k.run_id IS NULL);
 END
 $$;
 COMMENT ON FUNCTION boxoffice.announce_accounts(text[]) IS 'A worker says which credentials it holds, as platform/name. Makes them known, and lets a stopped one make one call to show that it works again.';

@@ -8,9 +8,10 @@ use pgrx::spi::SpiClient;
 use crate::delivery::{Meaning, Understood};
 use crate::error::{Error, Result, body_code, sqlstate};
 use crate::server;
+use crate::store::compare::{self, Difference};
 use crate::store::deliveries::{Status, Verdict};
 use crate::store::orders::Tell;
-use crate::store::projection::{Difference, Written};
+use crate::store::projection::Written;
 use crate::store::{events, jobs, orders, projection};
 
 /// How facts are applied.
@@ -133,10 +134,15 @@ fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -
     let links = events::links(client, &shown, &mentioned)?;
     let mut effects = Effects::default();
     if comparing {
-        effects.differences = projection::compare(client, &shown, &links, true)?;
+        effects.differences = compare::compare(client, &shown, &links, true)?;
     }
     effects.written = projection::write(client, &merged.changed, &links, manner != Manner::Trusting)?;
     effects.written.events = events;
+    for difference in &effects.differences {
+        let rows =
+            if difference.attendee_id.is_empty() { &mut effects.written.sales } else { &mut effects.written.attendees };
+        *rows += 1;
+    }
     let looks = merged.changed.iter().flat_map(|order| {
         let event = order.after.as_ref().and_then(|after| after.sale.external_event_id.clone());
         order.looks.iter().map(move |look| (order.key.clone(), event.clone(), look.clone()))

@@ -1,24 +1,23 @@
 //! Answers to the calls that were handed out: merged, followed by the next page, tried again, or given up.
 
+mod page;
+
 use boxoffice_core::backoff;
 use boxoffice_core::headers::Headers;
 use boxoffice_core::observation::{Fact, Observation, OrderKey};
 use boxoffice_core::platform::call::Answer;
-use boxoffice_core::platform::{Platform, ResourceKind, Resources};
+use boxoffice_core::platform::{ResourceKind, Resources};
 use boxoffice_core::time::Micros;
 use pgrx::Spi;
 use pgrx::spi::SpiClient;
 
-use crate::apply::{self, Effects, Manner};
-use crate::delivery::Understood;
-use crate::error::Result;
-use crate::resource;
-use crate::server;
-use crate::store::deliveries::{self, Status};
+use crate::apply::{self, Manner};
+use crate::delivery::Meaning;
+use crate::error::{Error, Result};
 use crate::store::jobs::{self, Job};
-use crate::store::runs::{self, Mode, Progress, Run};
-use crate::store::{accounts, now, orders};
-use crate::{finish, reconcile};
+use crate::store::{accounts, now, orders, runs};
+use crate::{ingest, resource, server};
+use page::{good, log};
 
 const SECOND: Micros = 1_000_000;
 /// How long a resource that a hint has announced may be invisible.
@@ -97,230 +96,14 @@ fn judge(job: &Job, answered: &Answered<'_>, now: Micros) -> Judged {
     let trouble = |everywhere| Answer::Trouble { reason: format!("no answer: {word}"), everywhere, wait: None };
     Judged::Answer(match word {
         "stopping" => return Judged::Released,
-        "too_large" => Answer::Never("the answer is larger than the worker takes (BOXOFFICE_FETCH_MAX_BYTES)".to_owned()),
+        "too_large" => {
+            Answer::Never("the answer is larger than the worker takes (BOXOFFICE_FETCH_MAX_BYTES)".to_owned())
+        }
         "path" => Answer::Never("the worker refuses the path".to_owned()),
         // A body that breaks off may be this resource's own trouble.
         "broken" => trouble(false),
         _ => trouble(true),
     })
-}
-
-fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>, now: Micros) -> Result<Outcome> {
-    let resources = match job.platform.resource(job.kind, answered.body, Some(job.claimed_at)) {
-        Ok(resources) => resources,
-        Err(error) => return trouble(client, job, &error.to_string(), false, None, now),
-    };
-    accounts::well(client, job.platform, &job.account)?;
-    let run = match job.run_id {
-        Some(id) => runs::read(client, id)?.filter(|run| run.is_running),
-        None => None,
-    };
-    let page = Read::of(&job, &resources);
-    let problems = resources.notes.len();
-    let effects = match &run {
-        Some(run) if run.mode == Mode::Reconcile && run.dry_run => {
-            reconcile::preview(client, run, &resources.observations)?;
-            Effects::default()
-        }
-        run => keep(client, &job, run.as_ref(), resources, answered)?,
-    };
-    for (key, event, look) in &effects.looks {
-        second_look(client, &job, key, event.as_deref(), look)?;
-    }
-    if job.platform.lacks_attendees(&job.path) {
-        for order in page.orders.iter().filter_map(|id| job.platform.ask_attendees_of(id)) {
-            jobs::look(client, job.platform, &job.account, &order, PRIORITY_MISSING, None)?;
-        }
-    }
-    let next = match &run {
-        Some(run) => turn(client, &job, run, &page, effects.written.rows(), problems)?,
-        None => page.next.is_some() && job.run_id.is_none() && {
-            // A list that belongs to no run: the attendees of one order.
-            jobs::add_page(client, &job, page.next.as_deref().unwrap_or_default(), 0, None)?;
-            true
-        },
-    };
-    jobs::end(client, &job, "done", None)?;
-    let rows = effects.written.rows();
-    let more = if next { ", there are more pages" } else { "" };
-    Ok(("done", format!("{} items, {rows} rows written{more}", page.items)))
-}
-
-/// What is needed of a page after its facts have been given away.
-struct Read {
-    items: usize,
-    next: Option<String>,
-    total: Option<i64>,
-    orders: Vec<String>,
-    attendees: Vec<String>,
-    events: Vec<String>,
-    organizations: Vec<String>,
-}
-
-impl Read {
-    fn of(job: &Job, resources: &Resources) -> Read {
-        let facts = &resources.observations;
-        let orders = match job.kind {
-            ResourceKind::Orders | ResourceKind::Order => {
-                facts.iter().filter(|o| is_order(&o.fact)).map(|o| o.key.order_id.clone()).collect()
-            }
-            _ => Vec::new(),
-        };
-        Read {
-            items: resources.items,
-            next: job.kind.is_page().then(|| job.platform.next_page(&job.path, resources)).flatten(),
-            total: resources.page.total,
-            orders,
-            attendees: facts.iter().flat_map(|o| attendees(&o.fact)).map(str::to_owned).collect(),
-            events: resources.events.iter().map(|event| event.external_event_id.clone()).collect(),
-            organizations: resources.organizations.clone(),
-        }
-    }
-}
-
-fn is_order(fact: &Fact) -> bool {
-    matches!(fact, Fact::HumanitixOrder { .. } | Fact::EventbriteOrder { .. })
-}
-
-fn attendees(fact: &Fact) -> Vec<&str> {
-    match fact {
-        Fact::EventbriteOrder { attendees: Some(list), .. } => list.iter().map(|a| a.id.as_str()).collect(),
-        Fact::EventbriteAttendee { attendee, .. } => vec![attendee.id.as_str()],
-        _ => Vec::new(),
-    }
-}
-
-/// Merges what was read, and keeps the body when it has changed something or could not be applied: what says nothing new
-/// is counted by its run, and the log does not grow with every look at an unchanged page.
-fn keep(
-    client: &mut SpiClient<'_>,
-    job: &Job,
-    run: Option<&Run>,
-    resources: Resources,
-    answered: &Answered<'_>,
-) -> Result<Effects> {
-    let task = resource::understood(job.platform, job.kind, resources);
-    let comparing = run.is_some_and(|run| run.mode == Mode::Reconcile);
-    let manner = if comparing { Manner::Comparing } else { Manner::Trusting };
-    let applied = apply::apply_so(client, &[&task], manner);
-    if let Some(run) = run.filter(|_| comparing) {
-        reconcile::report(client, run, &applied.effects.differences, true)?;
-    }
-    let worth = |status: Status| applied.effects.written.rows() > 0 || !status.is_final();
-    if let Some(verdict) = applied.verdicts.first().filter(|verdict| worth(verdict.status)) {
-        log(client, job, &task, answered, verdict)?;
-    }
-    Ok(applied.effects)
-}
-
-fn log(
-    client: &mut SpiClient<'_>,
-    job: &Job,
-    task: &Understood,
-    answered: &Answered<'_>,
-    verdict: &deliveries::Verdict,
-) -> Result<()> {
-    let status = answered.status.map(|status| status.to_string());
-    let said = ["content-type", "date"].into_iter().filter_map(|name| Some((name, answered.headers.get(name)?)));
-    let asked = [
-        (":status", status.as_deref()),
-        (":path", Some(job.path.as_str())),
-        (":account", Some(job.account.as_str())),
-        (":resource", job.resource_id.as_deref()),
-    ];
-    let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let headers = Headers::from_pairs(asked.chain(said)).redacted_json(&[]);
-    let entry = deliveries::Entry {
-        platform: task.platform.as_str(),
-        source: deliveries::Source::Api,
-        verified_by: "trusted",
-        headers: &headers,
-        body: answered.body,
-        fetched_at: Some(job.claimed_at),
-        verdict,
-    };
-    deliveries::append(client, &[entry], now())?;
-    Ok(())
-}
-
-/// Goes on with a run after one of its pages. Says whether the list goes on.
-fn turn(
-    client: &mut SpiClient<'_>,
-    job: &Job,
-    run: &Run,
-    page: &Read,
-    changed: usize,
-    problems: usize,
-) -> Result<bool> {
-    let platform = job.platform;
-    if run.mode == Mode::Discovery {
-        let events: Vec<&str> = page.events.iter().map(String::as_str).collect();
-        accounts::claim_events(client, platform, &job.account, &events, platform.location(&job.path))?;
-        if job.kind == ResourceKind::Organizations {
-            let known = accounts::learn_organizations(client, platform, &job.account, &page.organizations)?;
-            match page.next {
-                Some(_) => {}
-                None if known > 0 => runs::add_lists(client, run.id, "discovery", &job.account)?,
-                None => {
-                    runs::fail(client, run.id, "the credential sees no organization")?;
-                    return Ok(false);
-                }
-            }
-        }
-    }
-    // A list that has become shorter may have moved something to a page that was read before.
-    let shorter = job.list_total.zip(page.total).is_some_and(|(before, now)| now < before) && job.restarts < SHORTER;
-    let next = if shorter { Some((platform.first_page(&job.path), job.restarts + 1)) } else { None };
-    let next = next.or_else(|| page.next.clone().map(|path| (path, job.restarts)));
-    let seen: Vec<&str> = if job.kind == ResourceKind::Orders { page.orders.iter().map(String::as_str).collect() } else { Vec::new() };
-    let attendees: Vec<&str> =
-        if run.mode == Mode::Burst { page.attendees.iter().map(String::as_str).collect() } else { Vec::new() };
-    if run.mode != Mode::Discovery && run.mode != Mode::Changes {
-        runs::shown(client, run.id, job.id, seen, attendees)?;
-    }
-    if let Some((path, restarts)) = &next {
-        jobs::add_page(client, job, path, *restarts, page.total)?;
-    }
-    let progress = Progress {
-        items: page.items,
-        expected: page.total.filter(|_| job.list_total.is_none() && job.restarts == 0),
-        changed,
-        problems,
-        kind: job.kind,
-        fetched_at: job.claimed_at,
-        ends_list: next.is_none(),
-    };
-    match runs::progress(client, run.id, &progress)? {
-        Some(0) if next.is_none() => finish::end_of_pages(client, run)?,
-        Some(_) if next.is_none() => jobs::begin_next_list(client, run.id)?,
-        _ => {}
-    }
-    Ok(next.is_some())
-}
-
-/// Asks once more, later, about something that was decided by a copy that may have been torn or stale.
-fn second_look(
-    client: &mut SpiClient<'_>,
-    job: &Job,
-    key: &OrderKey,
-    event: Option<&str>,
-    look: &boxoffice_core::merge::Look,
-) -> Result<()> {
-    let event = event.or(job.external_event_id.as_deref());
-    let request = match &look.attendee_id {
-        Some(attendee) => event.and_then(|event| key.platform.ask_attendee(event, attendee)),
-        None => {
-            let location = match event {
-                Some(event) => runs::location(client, key.platform, event)?,
-                None => None,
-            };
-            key.platform.ask_order(event, &key.order_id, location.as_deref())
-        }
-    };
-    match request {
-        Some(request) => jobs::look(client, key.platform, &job.account, &request, PRIORITY_SECOND_LOOK, Some(look.at)),
-        None => Ok(()),
-    }
 }
 
 fn gone(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now: Micros) -> Result<Outcome> {
@@ -341,7 +124,7 @@ fn gone(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now: 
             };
             let mut task = resource::understood(job.platform, job.kind, Resources::default());
             task.order_id = Some(key.order_id.clone());
-            task.meaning = crate::delivery::Meaning::Apply(vec![observation]);
+            task.meaning = Meaning::Apply(vec![observation]);
             let applied = apply::apply_so(client, &[&task], Manner::Trusting);
             if let Some(verdict) = applied.verdicts.first() {
                 log(client, &job, &task, answered, verdict)?;
@@ -449,7 +232,7 @@ pub fn listings(
     since: Option<Micros>,
     location: Option<&str>,
 ) -> Result<Vec<(&'static str, String)>> {
-    let platform: Platform = crate::ingest::known(platform)?;
+    let platform = ingest::known(platform)?;
     let lists = match scope {
         "event" => platform.event_listings(id, since, location),
         "organization orders" => {
@@ -463,7 +246,7 @@ pub fn listings(
             platform.discovery(&organizations, &locations)
         }
         other => {
-            return Err(crate::error::Error::Argument {
+            return Err(Error::Argument {
                 message: format!("unknown scope \"{other}\""),
                 hint: "Scopes are event, organization orders, organization attendees and discovery.",
             });

@@ -56,7 +56,8 @@ fn settle(client: &mut SpiClient<'_>, run: &Run, left: &[Left]) -> Result<()> {
         left.iter().map(|order| OrderKey { platform: run.platform, order_id: order.order_id.clone() }).collect();
     let states = orders::states(client, &keys.iter().collect::<Vec<_>>())?;
     // An order whose 404 has decided is no news.
-    let is_missing = |order: &Left, key: &OrderKey| order.missing && states.get(key).is_none_or(|s: &State| !s.is_gone());
+    let is_missing =
+        |order: &Left, key: &OrderKey| order.missing && states.get(key).is_none_or(|s: &State| !s.is_gone());
     let missing: BTreeMap<&OrderKey, &Left> =
         keys.iter().zip(left).filter(|(key, order)| is_missing(order, key)).collect();
     if run.mode == Mode::Reconcile {

@@ -7,8 +7,8 @@ use boxoffice_core::platform::Platform;
 use pgrx::spi::SpiClient;
 
 use crate::error::Result;
+use crate::store::compare::{self, Difference};
 use crate::store::orders::{self, Changed, Tell};
-use crate::store::projection::{self, Difference};
 use crate::store::runs::{Left, Run};
 use crate::store::{events, reports};
 
@@ -20,22 +20,20 @@ pub fn preview(client: &mut SpiClient<'_>, run: &Run, facts: &[Observation]) -> 
         .iter()
         .flat_map(|order| {
             let after = order.after.iter();
-            let ids = after.flat_map(|a| a.attendees.iter().map(|t| &t.external_event_id).chain([&a.sale.external_event_id]));
+            let ids =
+                after.flat_map(|a| a.attendees.iter().map(|t| &t.external_event_id).chain([&a.sale.external_event_id]));
             ids.flatten().map(|id| (order.key.platform, id.as_str())).collect::<Vec<_>>()
         })
         .collect();
     let links = events::read_links(client, &wanted)?;
-    let differences = projection::compare(client, &shown, &links, false)?;
+    let differences = compare::compare(client, &shown, &links, false)?;
     report(client, run, &differences, false)
 }
 
 /// Keeps what was found.
 pub fn report(client: &mut SpiClient<'_>, run: &Run, differences: &[Difference], healed: bool) -> Result<()> {
-    let absent: BTreeSet<&str> = differences
-        .iter()
-        .filter(|d| d.missing && d.attendee_id.is_empty())
-        .map(|d| d.order_id.as_str())
-        .collect();
+    let absent: BTreeSet<&str> =
+        differences.iter().filter(|d| d.missing && d.attendee_id.is_empty()).map(|d| d.order_id.as_str()).collect();
     // An order that is not here at all is one difference, not one for each of its attendees.
     let rows: Vec<reports::Found<'_>> = differences
         .iter()
@@ -46,7 +44,11 @@ pub fn report(client: &mut SpiClient<'_>, run: &Run, differences: &[Difference],
 }
 
 /// Keeps the orders that a complete listing did not show.
-pub fn report_missing<'l>(client: &mut SpiClient<'_>, run: &Run, missing: impl Iterator<Item = &'l Left>) -> Result<()> {
+pub fn report_missing<'l>(
+    client: &mut SpiClient<'_>,
+    run: &Run,
+    missing: impl Iterator<Item = &'l Left>,
+) -> Result<()> {
     let differences: Vec<Difference> = missing
         .map(|order| Difference {
             order_id: order.order_id.clone(),
@@ -71,9 +73,24 @@ fn kind(difference: &Difference) -> &'static str {
     if difference.attendee_id.is_empty() {
         if difference.missing {
             "missing_here"
-        } else if any(&["currency", "total_amount", "fee_amount", "tax_amount", "discount_amount", "refund_amount", "net_amount"]) {
+        } else if any(&[
+            "currency",
+            "total_amount",
+            "fee_amount",
+            "tax_amount",
+            "discount_amount",
+            "refund_amount",
+            "net_amount",
+        ]) {
             "amount"
-        } else if any(&["refund_status", "ticket_quantity", "valid_quantity", "platform_status", "refund_date", "refund_method"]) {
+        } else if any(&[
+            "refund_status",
+            "ticket_quantity",
+            "valid_quantity",
+            "platform_status",
+            "refund_date",
+            "refund_method",
+        ]) {
             "status"
         } else {
             "details"

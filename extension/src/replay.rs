@@ -12,8 +12,8 @@ use crate::delivery::{self, Meaning, Understood};
 use crate::error::{Error, Result};
 use crate::ingest::{in_words, known};
 use crate::store::deliveries::{self, Filter, Kept, Status, Verdict};
-use crate::store::orders::{self, Tell};
 use crate::store::now;
+use crate::store::orders::{self, Tell};
 use crate::{explain, resource, server};
 
 /// Sums of a round of retries.
@@ -168,9 +168,8 @@ pub fn diff(from: Micros, until: Micros, platform: Option<&str>) -> Result<Vec<(
                 let Meaning::Apply(facts) = &task.meaning else { continue };
                 let preview = orders::preview(client, &facts.iter().collect::<Vec<_>>(), Tell::Changes)?;
                 let seen = preview.changed.iter().filter(|order| order.before != order.after);
-                changes.extend(
-                    seen.filter_map(|order| Some((id, order.key.order_id.clone(), explain::in_words(order)?))),
-                );
+                changes
+                    .extend(seen.filter_map(|order| Some((id, order.key.order_id.clone(), explain::in_words(order)?))));
             }
             after = last;
         }

@@ -1,6 +1,7 @@
 //! The only module that runs SQL. Each submodule owns one table or a pair that changes together.
 
 pub mod accounts;
+pub mod compare;
 pub mod deliveries;
 pub mod events;
 pub mod jobs;

@@ -62,9 +62,8 @@ impl State {
             }
         }
         // Humanitix has no listing of its own: envelopes list, and nobody can look at an envelope again.
-        let listing = self.list.filter(|list| {
-            platform == Platform::Eventbrite && !list.settled && self.list != before.list
-        });
+        let listing =
+            self.list.filter(|list| platform == Platform::Eventbrite && !list.settled && self.list != before.list);
         for (id, held) in &self.attendees {
             let Some(own) = &held.own else { continue };
             let absent = |list| held.list.map(|listed| listed.listing) != Some(list);

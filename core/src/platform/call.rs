@@ -108,7 +108,9 @@ pub(super) fn error_of(body: &[u8]) -> (Option<String>, Option<String>) {
     }
     let Ok(value) = document::parse(body) else { return (None, None) };
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let is_code = |code: &String| (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ".contains(&b));
+    let is_code = |code: &String| {
+        (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ".contains(&b))
+    };
     (text("error").filter(is_code), text("message"))
 }
 

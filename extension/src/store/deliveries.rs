@@ -291,8 +291,7 @@ fn kept(row: &SpiHeapTupleData<'_>) -> Result<Kept> {
 pub fn due(client: &mut SpiClient<'_>, limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Vec<i64>> {
     let mut due = Vec::new();
     let Filter { platform, event_type, error_code } = *filter;
-    let arguments =
-        [limit.into(), include_dead.into(), platform.into(), event_type.into(), error_code.into()];
+    let arguments = [limit.into(), include_dead.into(), platform.into(), event_type.into(), error_code.into()];
     for row in DUE.write(client, &arguments)? {
         due.push((row.get::<String>(2)?, row.get::<String>(3)?, row.get::<i64>(1)?));
     }

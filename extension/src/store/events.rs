@@ -243,8 +243,10 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
     Ok(changed.len())
 }
 
-static OURS: Plan =
-    Plan { sql: "SELECT NULL, event_id, title, venue, starts_at FROM boxoffice.ticket_events WHERE title IS NOT NULL", types: &[] };
+static OURS: Plan = Plan {
+    sql: "SELECT NULL, event_id, title, venue, starts_at FROM boxoffice.ticket_events WHERE title IS NOT NULL",
+    types: &[],
+};
 
 static UNLINKED: Plan = Plan {
     sql: "SELECT platform, external_event_id, external_title, external_venue, external_starts_at FROM boxoffice.ticket_platforms

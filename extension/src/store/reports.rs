@@ -3,8 +3,8 @@
 use pgrx::pg_sys::BuiltinOid::{BOOLARRAYOID, INT8OID, TEXTARRAYOID, TEXTOID};
 use pgrx::spi::SpiClient;
 
+use super::compare::Difference;
 use super::plan::Plan;
-use super::projection::Difference;
 use super::runs::Run;
 use crate::error::Result;
 

@@ -3,25 +3,23 @@
 use boxoffice_core::platform::{Platform, ResourceKind};
 use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys::BuiltinOid::{
-    BOOLOID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
-};
+use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::spi::{SpiClient, SpiHeapTupleData};
 
 use super::plan::Plan;
 use super::{micros, timestamp};
 use crate::error::{Error, Result};
 
-
-
 static READ: Plan = Plan {
-    sql: "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after
+    sql:
+        "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after
           FROM boxoffice.sync_history WHERE id = $1",
     types: &[INT8OID],
 };
 
 static FINISHING: Plan = Plan {
-    sql: "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after
+    sql:
+        "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after
           FROM boxoffice.sync_history WHERE status = 'finishing' ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED",
     types: &[],
 };
@@ -160,7 +158,6 @@ pub fn finishing(client: &mut SpiClient<'_>) -> Result<Option<Run>> {
 }
 
 fn run(row: &SpiHeapTupleData<'_>) -> Result<Run> {
-
     let text = |i: usize| -> Result<String> { Ok(row.get::<String>(i)?.unwrap_or_default()) };
     let time = |i: usize| -> Result<Option<Micros>> { Ok(row.get::<TimestampWithTimeZone>(i)?.map(micros)) };
     Ok(Run {

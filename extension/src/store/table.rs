@@ -14,7 +14,6 @@ use pgrx::pg_sys::BuiltinOid;
 use pgrx::spi::{SpiClient, SpiTupleTable};
 
 use super::plan::Plan;
-use super::projection::Difference;
 use super::timestamp;
 use crate::error::Result;
 
@@ -43,7 +42,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn oid(self, array: bool) -> BuiltinOid {
+    pub(super) fn oid(self, array: bool) -> BuiltinOid {
         match (self, array) {
             (Kind::Text | Kind::Numeric | Kind::Json | Kind::Lines, false) => BuiltinOid::TEXTOID,
             (Kind::Text | Kind::Numeric | Kind::Json | Kind::Lines, true) => BuiltinOid::TEXTARRAYOID,
@@ -58,7 +57,7 @@ impl Kind {
         }
     }
 
-    fn expression(self, value: &str) -> String {
+    pub(super) fn expression(self, value: &str) -> String {
         match self {
             Kind::Numeric => format!("{value}::numeric"),
             Kind::Json => format!("{value}::jsonb"),
@@ -111,18 +110,6 @@ impl Cell<'_> {
     }
 }
 
-/// How rows of a table are compared with what they should be.
-pub struct Comparison {
-    /// Columns that do not matter.
-    pub ignored: &'static [&'static str],
-    /// Columns whose values may be told.
-    pub told: &'static [&'static str],
-    /// Column with the currency of the money; empty for none.
-    pub currency: &'static str,
-    /// Money held, with `{}` for the row; empty for none.
-    pub money: &'static str,
-}
-
 /// What to do about a row whose key is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Conflict {
@@ -151,7 +138,7 @@ pub struct Table {
 }
 
 thread_local! {
-    static PLANS: RefCell<HashMap<(usize, usize, Conflict), &'static Plan>> = RefCell::new(HashMap::new());
+    pub(super) static PLANS: RefCell<HashMap<(usize, usize, Conflict), &'static Plan>> = RefCell::new(HashMap::new());
 }
 
 impl Table {
@@ -172,88 +159,6 @@ impl Table {
                 self.columns.iter().enumerate().map(|(i, (_, kind))| array(*kind, rows, i)).collect();
             plan.write(client, &columns)
         }
-    }
-
-    /// Rows that are not there as they should be: their positions, and what differs. Keys are left to the caller.
-    pub fn compare(
-        &self,
-        client: &SpiClient<'_>,
-        comparison: &Comparison,
-        rows: &[Vec<Cell<'_>>],
-    ) -> Result<Vec<(usize, Difference)>> {
-        let name = (std::ptr::from_ref(self).addr(), 0, Conflict::Compare);
-        let plan = match PLANS.with_borrow(|plans| plans.get(&name).copied()) {
-            Some(plan) => plan,
-            None => {
-                let types: Vec<BuiltinOid> = self.columns.iter().map(|(_, kind)| kind.oid(true)).collect();
-                // Never freed, like the others.
-                let plan: &'static Plan =
-                    Box::leak(Box::new(Plan { sql: self.compare_sql(comparison).leak(), types: types.leak() }));
-                PLANS.with_borrow_mut(|plans| plans.insert(name, plan));
-                plan
-            }
-        };
-        let columns: Vec<DatumWithOid<'_>> =
-            self.columns.iter().enumerate().map(|(i, (_, kind))| array(*kind, rows, i)).collect();
-        let mut found = Vec::new();
-        for row in plan.read(client, &columns)? {
-            let Some(position) = row.get::<i64>(1)?.and_then(|n| usize::try_from(n - 1).ok()) else { continue };
-            let columns = row.get::<Vec<Option<String>>>(3)?.unwrap_or_default();
-            let difference = Difference {
-                order_id: String::new(),
-                attendee_id: String::new(),
-                missing: row.get(2)?.unwrap_or(false),
-                extra: false,
-                columns: columns.into_iter().flatten().collect(),
-                ours: row.get(4)?,
-                theirs: row.get(5)?,
-                currency: row.get(6)?,
-                money: row.get(7)?,
-            };
-            found.push((position, difference));
-        }
-        Ok(found)
-    }
-
-    fn compare_sql(&self, comparison: &Comparison) -> String {
-        let compared: Vec<&str> = self
-            .columns
-            .iter()
-            .map(|(name, _)| *name)
-            .filter(|name| !self.key.contains(name) && !comparison.ignored.contains(name))
-            .collect();
-        let list = |each: &dyn Fn(&str) -> String, names: &[&str]| {
-            names.iter().map(|name| each(name)).collect::<Vec<_>>().join(", ")
-        };
-        let told = |row: &str| {
-            let value = |name: &str| format!("'{name}', CASE WHEN t.{name} IS DISTINCT FROM r.{name} THEN {row}.{name} END");
-            format!("NULLIF(jsonb_strip_nulls(jsonb_build_object({})), '{{}}')::text", list(&value, comparison.told))
-        };
-        let (currency, money) = if comparison.money.is_empty() {
-            ("NULL::text".to_owned(), "NULL::text".to_owned())
-        } else {
-            let held = |row: &str| comparison.money.replace("{}", row);
-            (
-                format!("COALESCE(r.{0}, t.{0})::text", comparison.currency),
-                format!("({} - {})::text", held("r"), held("t")),
-            )
-        };
-        let typed = self.columns.iter().enumerate().map(|(i, (name, kind))| {
-            format!("{} AS {name}", kind.expression(&format!("unnest(${})", i + 1)))
-        });
-        format!(
-            "SELECT r.position::bigint, t.platform IS NULL, array_remove(ARRAY[{}], NULL)::text[], {}, {}, {currency}, {money} \
-             FROM (SELECT {}, generate_series(1, array_length($1, 1)) AS position) r LEFT JOIN {} t ON {} \
-             WHERE t.platform IS NULL OR ({}) IS DISTINCT FROM ({}) ORDER BY r.position",
-            list(&|name| format!("CASE WHEN t.{name} IS DISTINCT FROM r.{name} THEN '{name}' END"), &compared),
-            told("t"),
-            told("r"),
-            typed.collect::<Vec<_>>().join(", "),
-            self.name,
-            self.key.iter().map(|name| format!("t.{name} = r.{name}")).collect::<Vec<_>>().join(" AND "),
-            list(&|name| format!("t.{name}"), &compared),
-            list(&|name| format!("r.{name}"), &compared),
-        )
     }
 
     fn plan(&self, few: usize, conflict: Conflict) -> &'static Plan {
@@ -322,7 +227,7 @@ fn scalar<'a>(cell: &'a Cell<'_>) -> DatumWithOid<'a> {
 }
 
 /// One column of all rows. A cell of another kind than the column's would be a mistake of ours; it becomes NULL.
-fn array<'a>(kind: Kind, rows: &'a [Vec<Cell<'_>>], column: usize) -> DatumWithOid<'a> {
+pub(super) fn array<'a>(kind: Kind, rows: &'a [Vec<Cell<'_>>], column: usize) -> DatumWithOid<'a> {
     macro_rules! collect {
         ($($pattern:pat => $value:expr),+) => {
             rows.iter().map(|row| match row.get(column) { $(Some($pattern) => $value,)+ _ => None }).collect::<Vec<_>>().into()

@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn codes_decide() {
-        let body = |code: &str| format!(r#"{{"status_code":400,"error":"{code}","error_description":"x"}}"#).into_bytes();
+        let body =
+            |code: &str| format!(r#"{{"status_code":400,"error":"{code}","error_description":"x"}}"#).into_bytes();
         let judge = |status, code| judge(status, &Headers::default(), &body(code), 0);
         assert_eq!(judge(400, "INVALID_AUTH"), Answer::Credential("HTTP 400 INVALID_AUTH".into()));
         assert_eq!(judge(403, "NOT_AUTHORIZED"), Answer::Credential("HTTP 403 NOT_AUTHORIZED".into()));

@@ -69,10 +69,8 @@ fn effect(action: &str, body: Object<'_>) -> Result<(Option<String>, Effect)> {
     }
     match target {
         Target::Order { order, event } => {
-            let request = call::order(order).map(|request| FetchRequest {
-                external_event_id: event.map(str::to_owned),
-                ..request
-            });
+            let request = call::order(order)
+                .map(|request| FetchRequest { external_event_id: event.map(str::to_owned), ..request });
             fetch(Some(order), request)
         }
         Target::Attendee { event, attendee } => fetch(None, call::attendee(event, attendee)),

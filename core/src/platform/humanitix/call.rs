@@ -53,10 +53,8 @@ pub(in crate::platform) fn event_listings(event: &str, since: Option<Micros>, lo
 
 /// The account's events, once for its own region and once for each other one: lists are empty without the right one.
 pub(in crate::platform) fn discovery(locations: &[String]) -> Vec<Listing> {
-    let listing = |location: Option<&str>| Listing {
-        kind: ResourceKind::Events,
-        path: place(list("/v1/events"), location),
-    };
+    let listing =
+        |location: Option<&str>| Listing { kind: ResourceKind::Events, path: place(list("/v1/events"), location) };
     std::iter::once(None).chain(locations.iter().map(|l| Some(l.as_str()))).map(listing).collect()
 }
 
@@ -130,7 +128,8 @@ mod tests {
         let judge = |status, body: &str| judge(status, &Headers::default(), body.as_bytes(), 0);
         let malformed = r#"{"statusCode":400,"error":"Bad Request","message":"Invalid api key format provided."}"#;
         assert!(matches!(judge(400, malformed), Answer::Credential(_)));
-        let unknown = r#"{"statusCode":400,"error":"Bad Request","message":"query should NOT have additional properties 'x'"}"#;
+        let unknown =
+            r#"{"statusCode":400,"error":"Bad Request","message":"query should NOT have additional properties 'x'"}"#;
         assert!(matches!(judge(400, unknown), Answer::Never(_)));
         assert!(matches!(judge(401, "{}"), Answer::Credential(_)));
         assert!(matches!(judge(500, "<html>"), Answer::Trouble { everywhere: false, .. }));
