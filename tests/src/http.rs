@@ -56,6 +56,11 @@ pub async fn get(url: &str) -> Result<Response> {
     request(Method::GET, url, &[], Vec::new()).await
 }
 
+/// GET with headers.
+pub async fn get_with(url: &str, headers: &[(&str, &str)]) -> Result<Response> {
+    request(Method::GET, url, headers, Vec::new()).await
+}
+
 /// Any method.
 pub async fn request(method: Method, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Response> {
     let (address, path) = split(url)?;

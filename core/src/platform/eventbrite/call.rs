@@ -54,13 +54,18 @@ pub(in crate::platform) fn attendees_of(order: &str) -> Option<FetchRequest> {
     })
 }
 
-/// The orders of an event, with their attendees; with `since` only those changed since then.
+/// The orders of an event, with their attendees. With `since` only those changed since then, and the attendees changed
+/// since then: a check-in changes the attendee and not its order.
 pub(in crate::platform) fn event_listings(event: &str, since: Option<Micros>) -> Vec<Listing> {
     if !call::is_id(event) {
         return Vec::new();
     }
-    let path = format!("/v3/events/{event}/orders/?expand={EXPAND_ORDER}");
-    vec![Listing { kind: ResourceKind::Orders, path: changed_since(path, since) }]
+    let listing = |kind, path| Listing { kind, path: changed_since(path, since) };
+    let mut lists = vec![listing(ResourceKind::Orders, format!("/v3/events/{event}/orders/?expand={EXPAND_ORDER}"))];
+    if since.is_some() {
+        lists.push(listing(ResourceKind::Attendees, format!("/v3/events/{event}/attendees/")));
+    }
+    lists
 }
 
 /// Everything of an organization that has changed since then: orders with their attendees, or attendees.

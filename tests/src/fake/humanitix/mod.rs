@@ -1,0 +1,6 @@
+//! Humanitix.
+
+mod body;
+mod route;
+
+pub(super) use route::answer;

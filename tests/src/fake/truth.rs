@@ -1,0 +1,236 @@
+//! What a correct system shows once everything is settled. Worked out from the model, without the project's own code.
+//!
+//! Where refunds can be seen in several ways that do not add up (Eventbrite), the rule is the documented one: the
+//! highest of the refunded attendees' prices, the drop of the costs, and what refund requests say was processed.
+
+use std::sync::Arc;
+
+use boxoffice_core::platform::Platform;
+
+use super::model::{Order, Status, Ticket, Versions};
+use super::money::Money;
+use super::{Fake, lock};
+
+/// What became of the money of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundStatus {
+    /// Nothing was refunded.
+    None,
+    /// The buyer has asked for it.
+    Requested,
+    /// Some of it.
+    Partial,
+    /// All of it.
+    Refunded,
+    /// The order is void, and nothing was refunded.
+    Cancelled,
+}
+
+impl RefundStatus {
+    /// The name in SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RefundStatus::None => "none",
+            RefundStatus::Requested => "requested",
+            RefundStatus::Partial => "partial",
+            RefundStatus::Refunded => "refunded",
+            RefundStatus::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Where an attendee stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttendeeStatus {
+    /// Has a valid ticket.
+    Registered,
+    /// Is in.
+    CheckedIn,
+    /// Has no valid ticket any more.
+    Cancelled,
+}
+
+impl AttendeeStatus {
+    /// The name in SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AttendeeStatus::Registered => "registered",
+            AttendeeStatus::CheckedIn => "checked_in",
+            AttendeeStatus::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// An order as it must be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TruthOrder {
+    /// The platform's id of the order.
+    pub order_id: String,
+    /// The platform's id of the event.
+    pub event_id: String,
+    /// The date (Humanitix).
+    pub session_id: Option<String>,
+    /// Buyer.
+    pub buyer_name: String,
+    /// Buyer's address.
+    pub buyer_email: String,
+    /// Buyer's telephone number (Humanitix).
+    pub buyer_phone: Option<String>,
+    /// ISO 4217.
+    pub currency: String,
+    /// What the buyer was charged.
+    pub total_amount: Money,
+    /// What went back.
+    pub refund_amount: Money,
+    /// What became of it.
+    pub refund_status: RefundStatus,
+    /// Admissions, void ones included, donations not.
+    pub ticket_quantity: i64,
+    /// Those of them that admit.
+    pub valid_quantity: i64,
+    /// Everybody but donations.
+    pub attendees: Vec<TruthAttendee>,
+    /// It answers 404. To show this, a system must have read what it was at its end.
+    pub erased: bool,
+    /// The costs have dropped by a plain amount: only a system that read the order before can know `total_amount`.
+    pub needs_earlier_copy: bool,
+    /// It has a donation, which only expansions (Eventbrite) tell from an admission.
+    pub has_donation: bool,
+}
+
+/// An attendee as it must be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TruthAttendee {
+    /// The platform's id.
+    pub id: String,
+    /// Holder.
+    pub name: String,
+    /// Holder's address (Eventbrite).
+    pub email: Option<String>,
+    /// Name of the kind of ticket.
+    pub ticket_type: String,
+    /// Where they stand.
+    pub status: AttendeeStatus,
+    /// The platform says they are in, whatever their status is.
+    pub checked_in: bool,
+    /// Paid for it, fees included.
+    pub price: Money,
+    /// What is scanned at the door.
+    pub barcode: String,
+}
+
+impl Fake {
+    /// All orders of a platform, the oldest first. Carts are none.
+    pub fn truth(&self, platform: Platform) -> Vec<TruthOrder> {
+        let events: Vec<String> = {
+            let model = lock(&self.shared().model);
+            let of = |id: &&String| model.event(id).is_some_and(|event| event.platform == platform);
+            model.event_ids.iter().filter(of).cloned().collect()
+        };
+        events.iter().flat_map(|event| self.truth_of_event(event)).collect()
+    }
+
+    /// Those of one event.
+    pub fn truth_of_event(&self, event: &str) -> Vec<TruthOrder> {
+        let model = lock(&self.shared().model);
+        let ids = model.orders_of.get(event).into_iter().flatten();
+        let orders = ids.filter_map(|id| model.orders.get(id).and_then(Versions::newest));
+        orders.filter(|order| order.status != Status::Started).map(truth).collect()
+    }
+
+    /// One order; `None` for a cart.
+    pub fn truth_of(&self, order: &str) -> Option<TruthOrder> {
+        let model = lock(&self.shared().model);
+        let order = model.orders.get(order).and_then(Versions::newest);
+        order.filter(|order| order.status != Status::Started).map(truth)
+    }
+}
+
+fn truth(order: &Arc<Order>) -> TruthOrder {
+    let money = |minor| Money::new(minor, &order.currency);
+    let void = |ticket: &&Ticket| order.erased || ticket.cancelled_at.is_some();
+    let admissions: Vec<&Ticket> = order.tickets.iter().filter(|ticket| !ticket.donation).collect();
+    let valid = admissions.iter().copied().filter(|ticket| !void(ticket)).count();
+    let (total, refunded, refund_status) = match order.platform {
+        Platform::Humanitix => humanitix(order, !admissions.is_empty(), valid > 0),
+        Platform::Eventbrite => eventbrite(order, !admissions.is_empty(), valid > 0),
+    };
+    let attendee = |ticket: &&Ticket| TruthAttendee {
+        id: ticket.id.clone(),
+        name: ticket.holder.name(),
+        email: (order.platform == Platform::Eventbrite).then(|| ticket.holder.email.clone()),
+        ticket_type: ticket.type_name.clone(),
+        status: match (void(ticket), ticket.checked_in) {
+            (true, _) => AttendeeStatus::Cancelled,
+            (false, true) => AttendeeStatus::CheckedIn,
+            (false, false) => AttendeeStatus::Registered,
+        },
+        checked_in: ticket.checked_in,
+        price: money(match order.platform {
+            Platform::Humanitix if order.absorb_fees => ticket.net(),
+            Platform::Humanitix => ticket.net() + ticket.fee,
+            Platform::Eventbrite => ticket.gross(),
+        }),
+        barcode: ticket.barcode.clone(),
+    };
+    TruthOrder {
+        order_id: order.id.clone(),
+        event_id: order.event_id.clone(),
+        session_id: order.date_id.clone(),
+        buyer_name: order.buyer.name(),
+        buyer_email: order.buyer.email.clone(),
+        buyer_phone: order.buyer.phone.clone().filter(|_| order.platform == Platform::Humanitix),
+        currency: order.currency.clone(),
+        total_amount: money(total),
+        refund_amount: money(refunded),
+        refund_status,
+        ticket_quantity: i64::try_from(admissions.len()).unwrap_or_default(),
+        valid_quantity: i64::try_from(valid).unwrap_or_default(),
+        attendees: admissions.iter().map(attendee).collect(),
+        erased: order.erased,
+        needs_earlier_copy: order.dropped > 0,
+        has_donation: admissions.len() < order.tickets.len(),
+    }
+}
+
+/// Total, refunded, status. The money is the platform's; tickets are their own truth.
+fn humanitix(order: &Order, any: bool, live: bool) -> (i64, i64, RefundStatus) {
+    let fees = if order.absorb_fees { 0 } else { order.sold().map(|ticket| ticket.fee).sum() };
+    let total = order.refundable() + fees + order.amex_fee;
+    let status = match order.refunds {
+        _ if order.status == Status::Refunded => RefundStatus::Refunded,
+        1.. => RefundStatus::Partial,
+        _ if !live && (any || order.erased) => RefundStatus::Cancelled,
+        _ => RefundStatus::None,
+    };
+    (total, order.refunds, status)
+}
+
+fn eventbrite(order: &Order, any: bool, admits: bool) -> (i64, i64, RefundStatus) {
+    let sum = |of: &dyn Fn(&&Ticket) -> bool| order.tickets.iter().filter(of).map(Ticket::gross).sum::<i64>();
+    let total = sum(&|_| true);
+    // Donations are lines that can be valid as well.
+    let live = !order.erased && order.tickets.iter().any(|ticket| ticket.cancelled_at.is_none());
+    let processed = order.requests.iter().filter_map(|request| request.processed).map(|(_, minor)| minor).sum();
+    let views = [sum(&|ticket| ticket.refunded), sum(&|ticket| ticket.dropped) + order.dropped(), processed];
+    let mut refunded = views.into_iter().fold(0, i64::max).min(total);
+    let wholly = order.status == Status::Refunded && !live;
+    if wholly && refunded == 0 {
+        refunded = total;
+    }
+    let some = order.tickets.iter().any(|ticket| ticket.refunded);
+    let all = some && order.tickets.iter().all(|ticket| ticket.refunded);
+    let dead = (order.status != Status::Placed || order.erased) && !live;
+    let status = if wholly || all || (total > 0 && refunded >= total) {
+        RefundStatus::Refunded
+    } else if some || refunded > 0 {
+        RefundStatus::Partial
+    } else if dead || (any && !admits) {
+        RefundStatus::Cancelled
+    } else if order.requests.iter().any(|request| request.processed.is_none()) {
+        RefundStatus::Requested
+    } else {
+        RefundStatus::None
+    };
+    (total, refunded, status)
+}

@@ -1,0 +1,97 @@
+//! Being the worker by hand: any SQL client can be one.
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::Result;
+use crate::sql::{line, lines};
+
+/// A call that was handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The lease.
+    pub id: i64,
+    /// Whom to ask.
+    pub platform: String,
+    /// With which credential.
+    pub account: String,
+    /// Path and query.
+    pub path: String,
+}
+
+/// Says that a worker holds the default credentials of both platforms.
+pub async fn announce(client: &Client) -> Result {
+    client.execute("SELECT boxoffice.announce_accounts('{eventbrite/default,humanitix/default}')", &[]).await?;
+    Ok(())
+}
+
+/// Makes the Eventbrite account know its organization, and both believe that their events were just listed.
+pub async fn settle(client: &Client) -> Result {
+    announce(client).await?;
+    client.execute("SELECT boxoffice.configure_account('eventbrite', organization_ids => '{7001}')", &[]).await?;
+    client.execute("UPDATE boxoffice.platform_accounts SET discovered_at = now()", &[]).await?;
+    Ok(())
+}
+
+/// Takes what is due, of all accounts.
+pub async fn claim(client: &Client, max: i32) -> Result<Vec<Call>> {
+    let rows = client.query("SELECT * FROM boxoffice.claim_fetches($1, NULL)", &[&max]).await?;
+    let mut calls: Vec<Call> = rows
+        .iter()
+        .map(|row| Call { id: row.get(0), platform: row.get(1), account: row.get(2), path: row.get(3) })
+        .collect();
+    calls.sort_by_key(|call| call.id);
+    Ok(calls)
+}
+
+/// Hands over an answer; the outcome.
+pub async fn complete(client: &Client, call: &Call, status: i32, body: &Value) -> Result<String> {
+    complete_with(client, call, Some(status), &json!({}), body.to_string().as_bytes()).await
+}
+
+/// Hands over an answer with headers, or (without a status) why there is none.
+pub async fn complete_with(
+    client: &Client,
+    call: &Call,
+    status: Option<i32>,
+    headers: &Value,
+    body: &[u8],
+) -> Result<String> {
+    let body = status.map(|_| body);
+    let query = "SELECT outcome FROM boxoffice.complete_fetch($1, $2, $3, $4)";
+    Ok(client.query_one(query, &[&call.id, &status, headers, &body]).await?.try_get(0)?)
+}
+
+/// Whatever waits is due now; leases have run out.
+pub async fn time_passes(client: &Client) -> Result {
+    let due = "UPDATE boxoffice.fetch_jobs SET due_at = now() WHERE status IN ('waiting', 'leased') AND due_at < 'infinity'";
+    client.execute(due, &[]).await?;
+    client.execute("UPDATE boxoffice.platform_accounts SET blocked_until = NULL, burst_until = NULL", &[]).await?;
+    Ok(())
+}
+
+/// Makes a call look as if it had been handed out that much later (or earlier): the time that its answer counts as
+/// fetched.
+pub async fn claimed(client: &Client, call: &Call, shift: &str) -> Result {
+    let query = "UPDATE boxoffice.fetch_jobs SET claimed_at = claimed_at + $2::text::interval WHERE lease_id = $1";
+    client.execute(query, &[&call.id, &shift]).await?;
+    Ok(())
+}
+
+/// The jobs as `kind status path`, in their order.
+pub async fn jobs(client: &Client) -> Result<Vec<String>> {
+    lines(client, "SELECT kind || ' ' || status || ' ' || path FROM boxoffice.fetch_jobs ORDER BY id").await
+}
+
+/// Status and reason of an account.
+pub async fn account(client: &Client, platform: &str) -> Result<String> {
+    let query = "SELECT status || ' ' || COALESCE(stopped_reason, '-') || ' ' || failures || ' ' || (blocked_until > now() IS TRUE)
+        FROM boxoffice.platform_accounts WHERE platform = ";
+    line(client, &format!("{query} '{platform}'")).await
+}
+
+/// Ends runs that have read all their pages.
+pub async fn finish(client: &Client) -> Result {
+    client.execute("SELECT boxoffice.finish_sync_runs(100000)", &[]).await?;
+    Ok(())
+}
