@@ -169,7 +169,7 @@ BEGIN
                -- The second list begins when the first has ended.
                CASE WHEN one_after_the_other AND l.number > 1 THEN 'infinity'::timestamptz ELSE clock_timestamp() END, clock_timestamp()
         FROM boxoffice.sync_history h
-        CROSS JOIN boxoffice.api_listings(h.platform, scope, scope_id, since, location) WITH ORDINALITY AS l (kind, path, number)
+        CROSS JOIN boxoffice.api_listings(h.platform, scope, scope_id, add_lists.since, location) WITH ORDINALITY AS l (kind, path, number)
         WHERE h.id = run;
     GET DIAGNOSTICS added = ROW_COUNT;
     UPDATE boxoffice.sync_history h SET open_lists = h.open_lists + added, since = LEAST(h.since, add_lists.since) WHERE h.id = run;
@@ -227,7 +227,7 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.begin_event_sync(text, text, text, text, integer, boolean) IS 'Begins a synchronisation of one event of a platform, or joins the one that is running. Use sync_event() or reconcile_event().';
 
-CREATE FUNCTION boxoffice.fail_run(run bigint, reason text) RETURNS void
+CREATE FUNCTION boxoffice.fail_run(run bigint, why text) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
@@ -235,7 +235,7 @@ AS $$
 DECLARE
     h boxoffice.sync_history;
 BEGIN
-    UPDATE boxoffice.sync_history s SET status = 'failed', error = reason, finished_at = clock_timestamp(), open_lists = 0
+    UPDATE boxoffice.sync_history s SET status = 'failed', error = why, finished_at = clock_timestamp(), open_lists = 0
         WHERE s.id = run AND s.status IN ('running', 'finishing') RETURNING s.* INTO h;
     IF h.id IS NULL THEN
         RETURN;
@@ -243,7 +243,7 @@ BEGIN
     UPDATE boxoffice.fetch_jobs j SET status = 'dead', last_error = 'its synchronisation has failed', finished_at = clock_timestamp()
         WHERE j.run_id = run AND j.status = 'waiting' AND j.purpose = 'page';
     IF h.external_event_id IS NOT NULL THEN
-        UPDATE boxoffice.ticket_platforms t SET last_sync_error = reason
+        UPDATE boxoffice.ticket_platforms t SET last_sync_error = why
             WHERE t.platform = h.platform AND t.external_event_id = h.external_event_id;
     END IF;
     IF h.mode = 'burst' THEN

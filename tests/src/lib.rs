@@ -27,6 +27,7 @@ pub mod program;
 pub mod pump;
 pub mod random;
 pub mod scene;
+pub mod shown;
 pub mod sign;
 pub mod sql;
 pub mod wire;

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::Result;
+use crate::fake::{EVENTBRITE_TOKEN, Fake, HUMANITIX_KEY};
 use crate::sql::{line, lines};
+use crate::{Result, http};
 
 /// A call that was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +65,8 @@ pub async fn complete_with(
 
 /// Whatever waits is due now; leases have run out.
 pub async fn time_passes(client: &Client) -> Result {
-    let due = "UPDATE boxoffice.fetch_jobs SET due_at = now() WHERE status IN ('waiting', 'leased') AND due_at < 'infinity'";
+    let due =
+        "UPDATE boxoffice.fetch_jobs SET due_at = now() WHERE status IN ('waiting', 'leased') AND due_at < 'infinity'";
     client.execute(due, &[]).await?;
     client.execute("UPDATE boxoffice.platform_accounts SET blocked_until = NULL, burst_until = NULL", &[]).await?;
     Ok(())
@@ -94,4 +96,78 @@ pub async fn account(client: &Client, platform: &str) -> Result<String> {
 pub async fn finish(client: &Client) -> Result {
     client.execute("SELECT boxoffice.finish_sync_runs(100000)", &[]).await?;
     Ok(())
+}
+
+/// A worker made of SQL calls and an HTTP client: what the real one does, step by step, when the test says so.
+pub struct Puller<'f> {
+    /// The platforms.
+    pub fake: &'f Fake,
+    /// Calls made so far.
+    pub calls: usize,
+    /// Outcomes that were not `done`, with their messages.
+    pub trouble: Vec<String>,
+}
+
+impl<'f> Puller<'f> {
+    /// For these platforms.
+    pub fn new(fake: &'f Fake) -> Puller<'f> {
+        Puller { fake, calls: 0, trouble: Vec::new() }
+    }
+
+    /// Fetches one call and hands the answer over; the outcome.
+    pub async fn fetch(&mut self, client: &Client, call: &Call) -> Result<String> {
+        let (base, header) = match call.platform.as_str() {
+            "humanitix" => (self.fake.humanitix_url(), ("x-api-key", HUMANITIX_KEY.to_owned())),
+            _ => (self.fake.eventbrite_url(), ("authorization", format!("Bearer {EVENTBRITE_TOKEN}"))),
+        };
+        self.calls += 1;
+        let answer = http::get_with(&format!("{base}{}", call.path), &[(header.0, &header.1)]).await;
+        let query = "SELECT outcome, message FROM boxoffice.complete_fetch($1, $2, $3, $4)";
+        let row = match answer {
+            Ok(answer) => {
+                let headers = match answer.header("retry-after") {
+                    Some(wait) => json!({ "retry-after": wait }),
+                    None => json!({}),
+                };
+                let body: &[u8] = &answer.body;
+                client.query_one(query, &[&call.id, &Some(i32::from(answer.status)), &headers, &Some(body)]).await?
+            }
+            Err(_) => {
+                let none: (Option<i32>, Option<&[u8]>) = (None, None);
+                client.query_one(query, &[&call.id, &none.0, &json!({":error": "broken"}), &none.1]).await?
+            }
+        };
+        let (outcome, message): (String, String) = (row.get(0), row.get(1));
+        if outcome != "done" {
+            self.trouble.push(format!("{outcome}: {message}"));
+        }
+        Ok(outcome)
+    }
+
+    /// Works until nothing is due any more.
+    pub async fn drain(&mut self, client: &Client) -> Result {
+        loop {
+            let calls = claim(client, 16).await?;
+            if calls.is_empty() {
+                // The empty claim may have ended a run, which may have asked for more.
+                let left = "SELECT (SELECT count(*) FROM boxoffice.sync_history WHERE status = 'finishing')
+                    + (SELECT count(*) FROM boxoffice.fetch_jobs j JOIN boxoffice.platform_accounts a
+                           ON a.platform = j.platform AND a.name = j.account AND a.status <> 'stopped'
+                           AND COALESCE(a.blocked_until <= now(), true) AND COALESCE(a.burst_until <= now(), true)
+                       WHERE j.status = 'waiting' AND j.due_at <= now())";
+                if line(client, left).await? == "0" {
+                    return Ok(());
+                }
+            }
+            for call in calls {
+                self.fetch(client, &call).await?;
+            }
+        }
+    }
+
+    /// Begins what is due by the clock, and works until nothing is.
+    pub async fn tick(&mut self, client: &Client) -> Result {
+        client.query("SELECT * FROM boxoffice.run_due_tasks()", &[]).await?;
+        self.drain(client).await
+    }
 }

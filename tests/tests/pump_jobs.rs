@@ -1,7 +1,9 @@
 //! The life of a single fetch: coalesced, leased, answered, tried again, given up. The test is the worker.
 
 use boxoffice_tests::payloads::{eventbrite_attendee, eventbrite_order};
-use boxoffice_tests::pump::{Call, account, announce, claim, claimed, complete, complete_with, jobs, settle, time_passes};
+use boxoffice_tests::pump::{
+    Call, account, announce, claim, claimed, complete, complete_with, jobs, settle, time_passes,
+};
 use boxoffice_tests::sql::{ingest, line, lines};
 use boxoffice_tests::{Database, Result};
 use serde_json::{Value, json};
@@ -52,7 +54,10 @@ async fn a_hint_becomes_a_sale() -> Result {
     let call = one(&client).await?;
     assert_eq!(call.path, "/v3/orders/50000000001/?expand=attendees,refund_requests");
     assert_eq!((call.platform.as_str(), call.account.as_str()), ("eventbrite", "default"));
-    assert_eq!(complete(&client, &call, 200, &order("50000000001", "2026-03-01T10:00:00Z", &["a", "b"], json!({}))).await?, "done");
+    assert_eq!(
+        complete(&client, &call, 200, &order("50000000001", "2026-03-01T10:00:00Z", &["a", "b"], json!({}))).await?,
+        "done"
+    );
     let sale = "SELECT platform_order_id, ticket_quantity, total_amount, refund_status FROM ticket_sales";
     assert_eq!(line(&client, sale).await?, "50000000001|2|50.00|none");
     // The answer is kept with the time of the claim, for replays.
@@ -96,14 +101,20 @@ async fn a_worker_that_dies_loses_its_lease_and_not_the_job() -> Result {
     assert_eq!(complete(&client, &dead, 200, &order("1", "2026-03-01T10:00:00Z", &["a"], json!({}))).await?, "lost");
     assert_eq!(line(&client, "SELECT count(*) FROM ticket_sales").await?, "0");
     assert_eq!(complete(&client, &alive, 200, &order("1", "2026-03-01T10:00:00Z", &["a"], json!({}))).await?, "done");
-    assert_eq!(complete(&client, &alive, 200, &order("1", "2026-03-01T10:00:00Z", &["a"], json!({}))).await?, "lost", "once");
+    assert_eq!(
+        complete(&client, &alive, 200, &order("1", "2026-03-01T10:00:00Z", &["a"], json!({}))).await?,
+        "lost",
+        "once"
+    );
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_workers_share_the_jobs() -> Result {
     let (db, client) = open().await?;
-    client.execute("SELECT boxoffice.configure_account('eventbrite', max_in_flight => 64, burst_threshold => 1000)", &[]).await?;
+    client
+        .execute("SELECT boxoffice.configure_account('eventbrite', max_in_flight => 64, burst_threshold => 1000)", &[])
+        .await?;
     for number in 0..60 {
         hint(&client, "order.placed", &format!("orders/{number}/")).await?;
     }
@@ -342,13 +353,18 @@ async fn what_was_decided_by_an_early_copy_is_looked_at_again() -> Result {
     let call = one(&client).await?;
     complete(&client, &call, 200, &order("1", &now, &["a", "b"], json!({}))).await?;
     assert_eq!(claim(&client, 10).await?, []);
-    assert_eq!(line(&client, "SELECT count(*) FROM fetch_jobs WHERE status = 'waiting'").await?, "0", "nothing is in doubt");
+    assert_eq!(
+        line(&client, "SELECT count(*) FROM fetch_jobs WHERE status = 'waiting'").await?,
+        "0",
+        "nothing is in doubt"
+    );
 
     // The same second, but one of the two attendees has gone: torn, or the truth?
     hint(&client, "order.updated", "orders/1/").await?;
     let call = one(&client).await?;
     complete(&client, &call, 200, &order("1", &now, &["a"], json!({"name": "Somebody Else"}))).await?;
-    let again = "SELECT purpose, priority, path, due_at BETWEEN now() + interval '9 minutes' AND now() + interval '11 minutes'
+    let again =
+        "SELECT purpose, priority, path, due_at BETWEEN now() + interval '9 minutes' AND now() + interval '11 minutes'
         FROM fetch_jobs WHERE status = 'waiting'";
     assert_eq!(line(&client, again).await?, "again|5|/v3/orders/1/?expand=attendees,refund_requests|t");
     assert_eq!(claim(&client, 10).await?, [], "not before its time");
@@ -367,8 +383,13 @@ async fn what_was_decided_by_an_early_copy_is_looked_at_again() -> Result {
 async fn answers_that_are_none_lose_nothing() -> Result {
     let (_db, client) = open().await?;
     hint(&client, "order.placed", "orders/1/").await?;
-    let bodies: [(i32, &[u8]); 5] =
-        [(200, b""), (200, b"<html>busy</html>"), (200, b"{\"id\": \"1\", \"costs\""), (200, b"[1,2"), (200, b"\xff\xfe")];
+    let bodies: [(i32, &[u8]); 5] = [
+        (200, b""),
+        (200, b"<html>busy</html>"),
+        (200, b"{\"id\": \"1\", \"costs\""),
+        (200, b"[1,2"),
+        (200, b"\xff\xfe"),
+    ];
     for (status, body) in bodies {
         let call = one(&client).await?;
         assert_eq!(complete_with(&client, &call, Some(status), &json!({}), body).await?, "retry");
@@ -384,7 +405,9 @@ async fn answers_that_are_none_lose_nothing() -> Result {
     let call = one(&client).await?;
     assert_eq!(complete(&client, &call, 200, &order("1", "2026-03-01T10:00:00Z", &["a"], json!({}))).await?, "done");
 
-    for (headers, status) in [(json!({":error": "too_large"}), None), (json!({"location": "https://elsewhere.example/"}), Some(302))] {
+    for (headers, status) in
+        [(json!({":error": "too_large"}), None), (json!({"location": "https://elsewhere.example/"}), Some(302))]
+    {
         hint(&client, "order.placed", "orders/2/").await?;
         let call = one(&client).await?;
         assert_eq!(complete_with(&client, &call, status, &headers, b"").await?, "dead");
