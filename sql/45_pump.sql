@@ -75,6 +75,8 @@ BEGIN
         room := LEAST(room, remaining, a.calls_per_hour - used);
         CONTINUE WHEN room < 1;
         holding := boxoffice.hold_hints(a, moment);
+        -- A list that has just begun is due as well.
+        moment := clock_timestamp();
         RETURN QUERY
             UPDATE boxoffice.fetch_jobs u SET status = 'leased', lease_id = nextval('boxoffice.fetch_lease_seq'), claimed_at = moment,
                    due_at = moment + interval '2 minutes', attempts = u.attempts + 1

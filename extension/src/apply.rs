@@ -130,7 +130,7 @@ fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -
     let comparing = manner == Manner::Comparing;
     let merged = orders::merge(client, &facts, if comparing { Tell::All } else { Tell::Changes })?;
     let events = events::upsert(client, &copies)?;
-    let shown: Vec<&orders::Changed<'_>> = merged.changed.iter().chain(&merged.unchanged).collect();
+    let shown: Vec<&orders::Changed<'_>> = if comparing { &merged.shown } else { &merged.changed }.iter().collect();
     let links = events::links(client, &shown, &mentioned)?;
     let mut effects = Effects::default();
     if comparing {

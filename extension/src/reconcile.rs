@@ -15,7 +15,7 @@ use crate::store::{events, reports};
 /// Compares without changing anything.
 pub fn preview(client: &mut SpiClient<'_>, run: &Run, facts: &[Observation]) -> Result<()> {
     let merged = orders::preview(client, &facts.iter().collect::<Vec<_>>(), Tell::All)?;
-    let shown: Vec<&Changed<'_>> = merged.changed.iter().chain(&merged.unchanged).collect();
+    let shown: Vec<&Changed<'_>> = merged.shown.iter().collect();
     let wanted: BTreeSet<(Platform, &str)> = shown
         .iter()
         .flat_map(|order| {

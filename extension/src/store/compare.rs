@@ -206,6 +206,10 @@ impl Table {
             .map(|(name, _)| *name)
             .filter(|name| !self.key.contains(name) && !comparison.ignored.contains(name))
             .collect();
+        // A row that was put back by a page that did not have its document gets it with the page that has.
+        let bare = self.sticky.map(|name| format!("t.{name} IS NULL AND r.{name} IS NOT NULL"));
+        let no_document =
+            bare.as_ref().zip(self.sticky).map(|(bare, name)| format!(", CASE WHEN {bare} THEN '{name}' END"));
         let list = |each: &dyn Fn(&str) -> String, names: &[&str]| {
             names.iter().map(|name| each(name)).collect::<Vec<_>>().join(", ")
         };
@@ -229,10 +233,11 @@ impl Table {
             .enumerate()
             .map(|(i, (name, kind))| format!("{} AS {name}", kind.expression(&format!("unnest(${})", i + 1))));
         format!(
-            "SELECT r.position::bigint, t.platform IS NULL, array_remove(ARRAY[{}], NULL)::text[], {}, {}, {currency}, {money} \
+            "SELECT r.position::bigint, t.platform IS NULL, array_remove(ARRAY[{}{}], NULL)::text[], {}, {}, {currency}, {money} \
              FROM (SELECT {}, generate_series(1, array_length($1, 1)) AS position) r LEFT JOIN {} t ON {} \
-             WHERE t.platform IS NULL OR ({}) IS DISTINCT FROM ({}) ORDER BY r.position",
+             WHERE t.platform IS NULL OR ({}) IS DISTINCT FROM ({}){} ORDER BY r.position",
             list(&|name| format!("CASE WHEN t.{name} IS DISTINCT FROM r.{name} THEN '{name}' END"), &compared),
+            no_document.unwrap_or_default(),
             told("t"),
             told("r"),
             typed.collect::<Vec<_>>().join(", "),
@@ -240,6 +245,7 @@ impl Table {
             self.key.iter().map(|name| format!("t.{name} = r.{name}")).collect::<Vec<_>>().join(" AND "),
             list(&|name| format!("t.{name}"), &compared),
             list(&|name| format!("r.{name}"), &compared),
+            bare.map(|bare| format!(" OR ({bare})")).unwrap_or_default(),
         )
     }
 }

@@ -73,8 +73,8 @@ pub struct Merged<'f> {
     pub changed: Vec<Changed<'f>>,
     /// Positions of the observations that said something new.
     pub news: BTreeSet<usize>,
-    /// With [`Tell::All`]: orders about which nothing new was said, with what they show.
-    pub unchanged: Vec<Changed<'f>>,
+    /// With [`Tell::All`]: every order as it has to be shown, with all its documents that are at hand.
+    pub shown: Vec<Changed<'f>>,
 }
 
 type ByOrder<'k> = BTreeMap<&'k OrderKey, Vec<usize>>;
@@ -148,11 +148,10 @@ fn fold<'f>(
         let stored = known.remove(key);
         let mut state = stored.clone().unwrap_or_default();
         let news: Vec<usize> = positions.iter().copied().filter(|&p| state.observe(&facts[p].fact)).collect();
+        if tell == Tell::All {
+            merged.shown.push(compare(key, None, &state, positions.iter().map(|&p| &facts[p].fact)));
+        }
         if news.is_empty() {
-            if tell == Tell::All {
-                let shown = compare(key, None, &state, positions.iter().map(|&p| &facts[p].fact));
-                merged.unchanged.push(Changed { is_new: false, before: shown.after.clone(), ..shown });
-            }
             continue;
         }
         merged.news.extend(news);
