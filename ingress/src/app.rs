@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::availability::Availability;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::health::{self, Probe};
 use crate::metrics::{Gauges, Metrics};
 use crate::queue::{Budget, Item, Queue};
@@ -27,6 +28,8 @@ pub struct App<S: Store> {
     pub config: Arc<Config>,
     /// Where deliveries wait.
     pub queue: Arc<Queue>,
+    /// What the outbound pump has to do.
+    pub desk: Arc<Desk>,
     /// Whether there is a database.
     pub availability: Arc<Availability>,
     /// What is counted.
@@ -136,6 +139,7 @@ impl<S: Store> App<S> {
             buffered_bytes: self.budget.used(),
             db_connected: self.availability.count(),
             http_connections: self.config.max_connections.saturating_sub(self.slots.available_permits()),
+            fetches_in_flight: self.desk.in_flight(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The pumps. Each has one database connection and repeats: take what waits, hand it over in one transaction, answer.
+//! The inbound pumps. Each has one database connection and repeats: take what waits, hand it over in one transaction, answer.
 //! What arrives while a commit is in flight thus travels together in the next one, and an idle worker adds no wait.
 
 use std::hash::{BuildHasher, RandomState};
@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::availability::Availability;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::queue::{Item, Queue};
@@ -22,11 +23,14 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// The server gives up after the batch timeout by itself (`statement_timeout`), which leaves a usable session and a
 /// certain answer; we wait this much longer for it to say so.
-const DEADLINE_GRACE: Duration = Duration::from_secs(1);
+pub(crate) const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 /// How often a deadlock is tried again at once.
 const AGAIN_MAX: u32 = 2;
 /// How often the queue is searched for deliveries that have waited too long.
 const EXPIRE_EVERY: Duration = Duration::from_millis(250);
+
+/// The outcome of a delivery that has left the outbound pump something to fetch.
+const QUEUED: &str = "queued";
 
 /// What all pumps share.
 pub struct Pump<S> {
@@ -36,6 +40,8 @@ pub struct Pump<S> {
     pub queue: Arc<Queue>,
     /// Where connections are reported.
     pub availability: Arc<Availability>,
+    /// Who is told that there is something to fetch.
+    pub desk: Arc<Desk>,
     /// Where commits are counted.
     pub metrics: Arc<Metrics>,
     /// Limits.
@@ -120,6 +126,9 @@ impl<S: Store> Pump<S> {
             let error = match result {
                 Ok(rows) if rows.len() == items.len() => {
                     self.metrics.commit(items.len(), called.elapsed());
+                    if rows.iter().any(|row| row.outcome == QUEUED) {
+                        self.desk.want();
+                    }
                     for (item, row) in items.into_iter().zip(rows) {
                         item.answer(Ok(row));
                     }
@@ -169,7 +178,8 @@ fn answer_all(items: Vec<Item>, problem: Problem) {
     }
 }
 
-fn report(event: &str, error: &StoreError, more: &[log::Field<'_>]) {
+/// Writes a failed call into the log.
+pub(crate) fn report(event: &str, error: &StoreError, more: &[log::Field<'_>]) {
     let sqlstate = error.sqlstate.as_deref().map_or(Value::Null, Value::from);
     let mut fields = vec![("sqlstate", sqlstate), ("message", error.message.as_str().into())];
     fields.extend_from_slice(more);
@@ -178,7 +188,7 @@ fn report(event: &str, error: &StoreError, more: &[log::Field<'_>]) {
 
 /// Pause before the attempt after `failures` failed ones: between half and all of a time that doubles, so that many
 /// workers do not come back in step.
-fn backoff(failures: u32, random: u64) -> Duration {
+pub(crate) fn backoff(failures: u32, random: u64) -> Duration {
     let full = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(BACKOFF_MAX);
     full / 2 + full.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64) / 2
 }

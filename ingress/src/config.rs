@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::config::Host;
 
+use crate::fetch_config::FetchConfig;
 use crate::settings::{self, Setting, Strings, UsageError};
 
 /// How this process works.
@@ -48,6 +49,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Time to finish after a signal.
     pub drain_timeout: Duration,
+    /// The outbound pump.
+    pub fetch: FetchConfig,
     /// Whether `x-forwarded-for` is believed.
     pub trust_forwarded: bool,
     /// Whether each request is logged.
@@ -91,6 +94,7 @@ impl Config {
             body_timeout: seconds(&settings::BODY_SECONDS)?,
             idle_timeout: seconds(&settings::IDLE_SECONDS)?,
             drain_timeout: seconds(&settings::DRAIN_SECONDS)?,
+            fetch: FetchConfig::from_strings(strings)?,
             trust_forwarded: switch(&settings::TRUST_FORWARDED)?,
             debug: switch(&settings::DEBUG_WEBHOOKS)?,
         };
@@ -107,6 +111,9 @@ impl Config {
             let value = match setting.name {
                 "INGRESS_DATABASE_URL" => summary(&self.database),
                 "DATABASE_URL" => continue,
+                "HUMANITIX_API_KEY" | "EVENTBRITE_OAUTH_TOKEN" => {
+                    if strings.get(setting.name)?.is_some() { "(hidden)" } else { "(none)" }.to_owned()
+                }
                 _ => optional(strings, setting)?.unwrap_or_default(),
             };
             text.push_str(&format!("{}={value}\n", setting.name));
@@ -138,12 +145,12 @@ pub fn summary(database: &tokio_postgres::Config) -> String {
     )
 }
 
-fn wrong(setting: &Setting, why: &str) -> UsageError {
+pub(crate) fn wrong(setting: &Setting, why: &str) -> UsageError {
     let flag = if setting.flag.is_empty() { String::new() } else { format!(" ({})", setting.flag) };
     UsageError(format!("{}{flag}: {why}", setting.name))
 }
 
-fn optional(strings: &impl Strings, setting: &Setting) -> Result<Option<String>, UsageError> {
+pub(crate) fn optional(strings: &impl Strings, setting: &Setting) -> Result<Option<String>, UsageError> {
     match strings.get(setting.name)? {
         Some(value) if value.trim().is_empty() => Err(wrong(setting, "is set but empty")),
         Some(value) => Ok(Some(value)),
@@ -151,18 +158,18 @@ fn optional(strings: &impl Strings, setting: &Setting) -> Result<Option<String>,
     }
 }
 
-fn required(strings: &impl Strings, setting: &Setting) -> Result<String, UsageError> {
+pub(crate) fn required(strings: &impl Strings, setting: &Setting) -> Result<String, UsageError> {
     optional(strings, setting)?.ok_or_else(|| wrong(setting, "is not set"))
 }
 
-fn number(setting: &Setting, text: &str, min: usize, max: usize) -> Result<usize, UsageError> {
+pub(crate) fn number(setting: &Setting, text: &str, min: usize, max: usize) -> Result<usize, UsageError> {
     match text.parse() {
         Ok(value) if (min..=max).contains(&value) => Ok(value),
         _ => Err(wrong(setting, &format!("must be a whole number from {min} to {max}, not `{text}`"))),
     }
 }
 
-fn seconds(setting: &Setting, text: &str) -> Result<Duration, UsageError> {
+pub(crate) fn seconds(setting: &Setting, text: &str) -> Result<Duration, UsageError> {
     match text.parse::<f64>() {
         Ok(value) if (0.001..=86_400.0).contains(&value) => Ok(Duration::from_secs_f64(value)),
         _ => Err(wrong(setting, &format!("must be a number of seconds from 0.001 to 86400, not `{text}`"))),

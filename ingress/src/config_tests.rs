@@ -28,6 +28,11 @@ fn defaults() {
     assert_eq!((config.max_body_bytes, config.queue_bytes), (1 << 20, 64 << 20));
     assert_eq!((config.idle_timeout, config.drain_timeout), (Duration::from_secs(75), Duration::from_secs(20)));
     assert!(!config.trust_forwarded && !config.debug);
+    let fetch = &config.fetch;
+    assert_eq!((fetch.concurrency, fetch.connections, fetch.max_bytes), (8, 2, 32 << 20));
+    assert_eq!((fetch.timeout, fetch.connect_timeout), (Duration::from_secs(60), Duration::from_secs(10)));
+    assert_eq!((fetch.poll, fetch.tasks), (Duration::from_secs(1), Duration::from_secs(5)));
+    assert!(fetch.accounts.is_empty() && fetch.root_cert.is_none());
 }
 
 #[test]
@@ -53,6 +58,12 @@ fn a_wrong_value_names_its_variable_and_flag() {
         ("BOXOFFICE_LISTEN", "host:70000"),
         ("BOXOFFICE_QUEUE_MAX", ""),
         ("BOXOFFICE_QUEUE_BYTES", "1000"),
+        ("BOXOFFICE_FETCH_CONCURRENCY", "65"),
+        ("BOXOFFICE_FETCH_CONNECTIONS", "0"),
+        ("BOXOFFICE_FETCH_MAX_BYTES", "0"),
+        ("BOXOFFICE_FETCH_POLL_SECONDS", "0"),
+        ("BOXOFFICE_CREDENTIALS_FILE", "/nonexistent"),
+        ("EVENTBRITE_API_URL", "http://www.eventbriteapi.com"),
     ] {
         let message = error(name, value);
         let flag = settings::ALL.iter().find(|setting| setting.name == name).unwrap().flag;
@@ -73,6 +84,19 @@ fn secrets_are_never_shown() {
     let shown = config.describe(&strings).unwrap();
     assert!(shown.contains("password=(hidden)") && shown.contains("BOXOFFICE_BATCH_MAX=256\n"), "{shown}");
     assert!(!shown.contains("hunter2") && !format!("{config:?}").contains("hunter2"));
+    let keys = map(&[("HUMANITIX_API_KEY", "hunter2hunter2")]);
+    let config = Config::from_strings(&keys).unwrap();
+    let shown = config.describe(&keys).unwrap();
+    assert!(
+        shown.contains("HUMANITIX_API_KEY=(hidden)\nEVENTBRITE_API_URL=https://www.eventbriteapi.com\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("EVENTBRITE_OAUTH_TOKEN=(none)\n"), "{shown}");
+    assert!(!shown.contains("hunter2") && !format!("{config:?}").contains("hunter2"));
+    for flag in ["--humanitix-api-key=hunter2", "--eventbrite-oauth-token=hunter2"] {
+        let message = command([flag.into()]).unwrap_err().0;
+        assert!(message.starts_with("unknown --") && !message.contains("hunter2"), "{message}");
+    }
     let unknown = command(["--databse-url=postgres://u:hunter2@db/x".into()]).unwrap_err().0;
     assert_eq!(unknown, "unknown --databse-url, see --help");
 }

@@ -1,18 +1,20 @@
-//! The real [`Store`]: PostgreSQL. The only module that knows SQL.
+//! The real [`Store`]: PostgreSQL. Connections, errors and the inbound calls; the outbound ones are in
+//! [`crate::db_outbound`]. Only these two modules know SQL.
 
 use std::error::Error as _;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{AsyncMessage, Client, Statement};
 
 use crate::config::Config;
+use crate::db_outbound::PgOutbound;
 use crate::respond::{Class, classify};
 use crate::settings::{PGSSLROOTCERT, UsageError};
-use crate::store::{Delivery, Row, Session, Store, StoreError, Versions};
+use crate::store::{Delivery, Row, Session, Store, StoreError, Versions, Wake};
 use crate::tls::Tls;
 
 /// The casts matter: an overload with a text body exists, and untyped parameters would choose it.
@@ -68,40 +70,86 @@ impl Postgres {
         Ok(Postgres { config: database, tls, setup, longest_attempt })
     }
 
-    async fn open(&self) -> Result<PgSession, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+    /// A connection that is set up. `wake` is called at every notification.
+    pub(crate) async fn link(&self, wake: Option<Wake>) -> Result<Link, tokio_postgres::Error> {
+        let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
         let (gone, closed) = watch::channel(());
         tokio::spawn(async move {
-            // The error also reaches whoever has a call in flight; what is left is that the connection is gone.
-            let _ = connection.await;
+            // An error also reaches whoever has a call in flight; what is left is that the connection is gone.
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let (AsyncMessage::Notification(_), Some(wake)) = (message, &wake) {
+                    wake();
+                }
+            }
             drop(gone);
         });
-        client.batch_execute(&self.setup).await?;
-        let ingest = client.prepare(INGEST).await?;
-        Ok(PgSession { client, ingest, closed, tls: self.tls.clone(), busy: false })
+        let link = Link { client, closed, tls: self.tls.clone(), busy: false };
+        link.client.batch_execute(&self.setup).await?;
+        Ok(link)
     }
-}
 
-impl Store for Postgres {
-    type Session = PgSession;
+    async fn open(&self) -> Result<PgSession, tokio_postgres::Error> {
+        let link = self.link(None).await?;
+        let ingest = link.client.prepare(INGEST).await?;
+        Ok(PgSession { link, ingest })
+    }
 
-    async fn connect(&self) -> Result<PgSession, StoreError> {
-        match timeout(self.longest_attempt, self.open()).await {
+    /// Connecting ends in bounded time.
+    async fn bounded<T>(
+        &self,
+        opening: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
+        match timeout(self.longest_attempt, opening).await {
             Ok(result) => result.map_err(|error| failure(&error)),
             Err(_) => Err(lost("connecting took too long")),
         }
     }
 }
 
-/// A connection with its prepared statement.
-pub struct PgSession {
-    client: Client,
-    ingest: Statement,
+impl Store for Postgres {
+    type Session = PgSession;
+    type Outbound = PgOutbound;
+
+    async fn connect(&self) -> Result<PgSession, StoreError> {
+        self.bounded(self.open()).await
+    }
+
+    async fn connect_outbound(&self, accounts: &[String], wake: Option<Wake>) -> Result<PgOutbound, StoreError> {
+        self.bounded(PgOutbound::open(self, accounts, wake)).await
+    }
+}
+
+/// A connection; its end, and the end of calls that nobody waits for.
+pub(crate) struct Link {
+    pub(crate) client: Client,
     /// Fails when the connection's task has ended.
     closed: watch::Receiver<()>,
     tls: Tls,
     /// A call is on the wire.
-    busy: bool,
+    pub(crate) busy: bool,
+}
+
+impl Link {
+    pub(crate) async fn closed(&mut self) {
+        // Nothing is ever sent: an end of the wait is the end of the connection.
+        let _ = self.closed.changed().await;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // A call that nobody waits for any more would go on holding its locks.
+        if let (true, Ok(runtime)) = (self.busy, tokio::runtime::Handle::try_current()) {
+            let (token, tls) = (self.client.cancel_token(), self.tls.clone());
+            runtime.spawn(async move { timeout(CANCEL_TIMEOUT, token.cancel_query(tls)).await });
+        }
+    }
+}
+
+/// A connection with its prepared statement.
+pub struct PgSession {
+    link: Link,
+    ingest: Statement,
 }
 
 impl Session for PgSession {
@@ -110,10 +158,10 @@ impl Session for PgSession {
         let headers: Vec<&str> = deliveries.iter().map(|delivery| delivery.headers.as_str()).collect();
         let bodies: Vec<&[u8]> = deliveries.iter().map(|delivery| delivery.body.as_slice()).collect();
         async move {
-            self.busy = true;
+            self.link.busy = true;
             // Returns after ReadyForQuery, which the server sends after the commit and not before.
-            let result = self.client.query(&self.ingest, &[&platforms, &headers, &bodies]).await;
-            self.busy = false;
+            let result = self.link.client.query(&self.ingest, &[&platforms, &headers, &bodies]).await;
+            self.link.busy = false;
             let rows = result.map_err(|error| failure(&error))?;
             rows.iter().map(|row| decode(row).map_err(|error| failure(&error))).collect()
         }
@@ -121,25 +169,14 @@ impl Session for PgSession {
 
     async fn ping(&mut self) -> Result<Versions, StoreError> {
         let read = async {
-            let row = self.client.query_one(PING, &[]).await?;
+            let row = self.link.client.query_one(PING, &[]).await?;
             Ok(Versions { library: row.try_get(0)?, sql: row.try_get(1)? })
         };
         read.await.map_err(|error: tokio_postgres::Error| failure(&error))
     }
 
     async fn closed(&mut self) {
-        // Nothing is ever sent: an end of the wait is the end of the connection.
-        let _ = self.closed.changed().await;
-    }
-}
-
-impl Drop for PgSession {
-    fn drop(&mut self) {
-        // A call that nobody waits for any more would go on holding its locks.
-        if let (true, Ok(runtime)) = (self.busy, tokio::runtime::Handle::try_current()) {
-            let (token, tls) = (self.client.cancel_token(), self.tls.clone());
-            runtime.spawn(async move { timeout(CANCEL_TIMEOUT, token.cancel_query(tls)).await });
-        }
+        self.link.closed().await;
     }
 }
 
@@ -157,7 +194,8 @@ fn lost(message: &str) -> StoreError {
     StoreError { class: Class::Lost, sqlstate: None, message: message.to_owned() }
 }
 
-fn failure(error: &tokio_postgres::Error) -> StoreError {
+/// What went wrong, in words that may be logged.
+pub(crate) fn failure(error: &tokio_postgres::Error) -> StoreError {
     if let Some(db) = error.as_db_error() {
         let sqlstate = db.code().code();
         return StoreError {

@@ -1,4 +1,5 @@
-//! The inbound pump of boxoffice: takes webhooks over HTTP and hands them to the database, which decides.
+//! The two pumps of boxoffice. Inbound: takes webhooks over HTTP and hands them to the database, which decides. Outbound:
+//! asks the platforms what the database wants to know, and hands over their answers unread.
 //!
 //! | request | answer |
 //! |---|---|
@@ -14,8 +15,10 @@
 //!   committed, the answer is 503, and the database recognises the second copy.
 //! - A delivery whose sender has gone away in the meantime is carried all the same.
 //! - A delivery that the database cannot take does not hurt those that travel with it.
+//! - A credential goes to the configured URL of its platform and nowhere else: no host comes from a payload or a table,
+//!   and no redirect is followed.
 //! - Everything is bounded: sizes, counts, times, memory. Never 410, never a redirect, never the text of a database error.
-//! - No header value, body, path token or personal data is ever logged.
+//! - No header value, body, path token, credential or personal data is ever logged.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -24,21 +27,31 @@ pub mod availability;
 pub mod batch;
 pub mod config;
 pub mod conn;
+pub mod credentials;
 pub mod db;
+pub mod db_outbound;
+pub mod desk;
+pub mod fetch;
+pub mod fetch_config;
 pub mod headers;
 pub mod health;
 pub mod log;
 pub mod metrics;
+pub mod outbound;
+pub mod outbound_log;
+pub mod outbound_metrics;
 pub mod queue;
 pub mod respond;
 pub mod route;
 pub mod serve;
 pub mod settings;
 pub mod store;
+pub mod target;
 pub mod tls;
 pub mod webhook;
 
 pub use config::Config;
+pub use fetch::Fetcher;
 pub use serve::{Unfinished, run};
 pub use store::Store;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use boxoffice_ingress::db::Postgres;
 use boxoffice_ingress::settings::{Command, Environment, Layered, UsageError, command, help};
-use boxoffice_ingress::{Config, config, log, run};
+use boxoffice_ingress::{Config, Fetcher, config, log, run};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -14,7 +14,7 @@ const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     match prepare() {
-        Ok(Some((config, store))) => serve(config, store).map_or_else(
+        Ok(Some((config, store, fetcher))) => serve(config, store, fetcher).map_or_else(
             |error| {
                 log::error("failed", &[("message", error.to_string().into())]);
                 ExitCode::FAILURE
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 }
 
 /// `None`: what was asked for has been printed.
-fn prepare() -> Result<Option<(Config, Postgres)>, UsageError> {
+fn prepare() -> Result<Option<(Config, Postgres, Fetcher)>, UsageError> {
     let (flags, check) = match command(std::env::args_os().skip(1))? {
         Command::Help => return Ok(print(&help())),
         Command::Version => return Ok(print(&format!("boxoffice-ingress {}\n", env!("CARGO_PKG_VERSION")))),
@@ -40,10 +40,11 @@ fn prepare() -> Result<Option<(Config, Postgres)>, UsageError> {
     let strings = Layered { flags, under: Environment };
     let config = Config::from_strings(&strings)?;
     let store = Postgres::new(&config)?;
+    let fetcher = Fetcher::new(&config.fetch)?;
     if check {
         return Ok(print(&config.describe(&strings)?));
     }
-    Ok(Some((config, store)))
+    Ok(Some((config, store, fetcher)))
 }
 
 /// A reader that has gone away (`--help | head`) is no error.
@@ -53,7 +54,7 @@ fn print<T>(text: &str) -> Option<T> {
 }
 
 /// One thread is enough: the database is the bottleneck by far.
-fn serve(config: Config, store: Postgres) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(config: Config, store: Postgres, fetcher: Fetcher) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -71,7 +72,7 @@ fn serve(config: Config, store: Postgres) -> Result<(), Box<dyn std::error::Erro
             log::error("stopped_at_once", &[("message", "second signal".into())]);
             std::process::exit(1);
         });
-        run(listener, config, store, async { drop(stopped.await) }).await?;
+        run(listener, config, store, fetcher, async { drop(stopped.await) }).await?;
         log::info("stopped", &[]);
         Ok(())
     });

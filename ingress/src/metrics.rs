@@ -7,16 +7,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::lock;
+use crate::outbound_metrics::OutboundMetrics;
 
 /// Label of a platform that the database has not confirmed, and of everything beyond the bounds.
-const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 /// More platforms than anybody has.
 const PLATFORMS_MAX: usize = 64;
 /// More combinations of platform, status and outcome than a healthy installation makes.
 const SERIES_MAX: usize = 2048;
 
 const BATCH_BOUNDS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
-const SECONDS_BOUNDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+pub(crate) const SECONDS_BOUNDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 /// Everything that is counted.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Metrics {
     requests: Mutex<Requests>,
     batch_size: Mutex<Histogram>,
     commit_seconds: Mutex<Histogram>,
+    /// Of the outbound pump.
+    pub outbound: OutboundMetrics,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +47,8 @@ pub struct Gauges {
     pub db_connected: usize,
     /// Open HTTP connections.
     pub http_connections: usize,
+    /// Jobs between their claim and their completion.
+    pub fetches_in_flight: usize,
 }
 
 impl Default for Metrics {
@@ -52,6 +57,7 @@ impl Default for Metrics {
             requests: Mutex::default(),
             batch_size: Mutex::new(Histogram::new(BATCH_BOUNDS)),
             commit_seconds: Mutex::new(Histogram::new(SECONDS_BOUNDS)),
+            outbound: OutboundMetrics::default(),
         }
     }
 }
@@ -106,11 +112,12 @@ impl Metrics {
             header(&mut page, &name, "gauge", help);
             let _ = writeln!(page, "{name} {value}");
         }
+        self.outbound.render(&mut page, gauges.fetches_in_flight);
         page
     }
 }
 
-fn header(page: &mut String, name: &str, kind: &str, help: &str) {
+pub(crate) fn header(page: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
@@ -121,8 +128,9 @@ fn resident_memory() -> Option<usize> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()? * 1024)
 }
 
+/// How often a value was at most so large.
 #[derive(Debug)]
-struct Histogram {
+pub(crate) struct Histogram {
     bounds: &'static [f64],
     /// One for each bound, and one for what is above all of them.
     counts: Vec<u64>,
@@ -130,11 +138,11 @@ struct Histogram {
 }
 
 impl Histogram {
-    fn new(bounds: &'static [f64]) -> Histogram {
+    pub(crate) fn new(bounds: &'static [f64]) -> Histogram {
         Histogram { bounds, counts: vec![0; bounds.len() + 1], sum: 0.0 }
     }
 
-    fn observe(&mut self, value: f64) {
+    pub(crate) fn observe(&mut self, value: f64) {
         let place = self.bounds.partition_point(|bound| *bound < value);
         if let Some(count) = self.counts.get_mut(place) {
             *count += 1;
@@ -142,7 +150,7 @@ impl Histogram {
         self.sum += value;
     }
 
-    fn render(&self, page: &mut String, name: &str, help: &str) {
+    pub(crate) fn render(&self, page: &mut String, name: &str, help: &str) {
         header(page, name, "histogram", help);
         let mut total = 0;
         let bounds = self.bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
@@ -158,7 +166,8 @@ impl Histogram {
 mod tests {
     use super::*;
 
-    const NONE: Gauges = Gauges { queue_depth: 0, buffered_bytes: 0, db_connected: 0, http_connections: 0 };
+    const NONE: Gauges =
+        Gauges { queue_depth: 0, buffered_bytes: 0, db_connected: 0, http_connections: 0, fetches_in_flight: 0 };
 
     #[test]
     fn strangers_make_no_labels() {

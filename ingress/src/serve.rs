@@ -16,13 +16,19 @@ use crate::app::App;
 use crate::availability::Availability;
 use crate::batch::{Pump, watch_the_queue};
 use crate::config::Config;
+use crate::desk::Desk;
+use crate::fetch::Fetcher;
 use crate::health::Probe;
 use crate::queue::{Budget, Queue};
 use crate::store::Store;
-use crate::{conn, log};
+use crate::{conn, log, outbound};
 
 /// Pause after a failed `accept`: out of file descriptors, which only time can cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause before a pump that has broken down is replaced.
+const BREAK_DOWN_PAUSE: Duration = Duration::from_secs(1);
+/// Before the end of the drain time: fetches that are still not done are given back. A quarter of it when it is short.
+const GIVE_BACK: Duration = Duration::from_secs(2);
 
 /// Not everything was finished when the time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +37,14 @@ pub struct Unfinished {
     pub connections: usize,
     /// Deliveries that were still waiting.
     pub queued: usize,
+    /// Answers of platforms that were still waited for, or not handed over.
+    pub fetches: usize,
 }
 
 impl fmt::Display for Unfinished {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} connections and {} deliveries were not finished in time", self.connections, self.queued)
+        let Unfinished { connections, queued, fetches } = self;
+        write!(out, "{connections} connections, {queued} deliveries and {fetches} fetches were not finished in time")
     }
 }
 
@@ -46,11 +55,13 @@ pub async fn run<S: Store>(
     listener: TcpListener,
     config: Config,
     store: S,
+    fetcher: Fetcher,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Unfinished> {
     let (config, store) = (Arc::new(config), Arc::new(store));
     let app = Arc::new(App {
         queue: Arc::new(Queue::new(config.queue_max)),
+        desk: Desk::new(&config),
         availability: Arc::new(Availability::new(config.away_wait)),
         metrics: Arc::default(),
         budget: Budget::new(config.queue_bytes),
@@ -60,16 +71,33 @@ pub async fn run<S: Store>(
         requests: AtomicU64::new(0),
         config: Arc::clone(&config),
     });
+    let outbound = Arc::new(outbound::Pump {
+        store: Arc::clone(&store),
+        desk: Arc::clone(&app.desk),
+        fetcher: Arc::new(fetcher),
+        metrics: Arc::clone(&app.metrics),
+        config: Arc::clone(&config),
+        refused: AtomicBool::new(false),
+    });
     let pump = Arc::new(Pump {
         store,
         queue: Arc::clone(&app.queue),
         availability: Arc::clone(&app.availability),
+        desk: Arc::clone(&app.desk),
         metrics: Arc::clone(&app.metrics),
         config: Arc::clone(&config),
     });
     let mut pumps = JoinSet::new();
     for _ in 0..config.db_connections {
         pumps.spawn(Arc::clone(&pump).run());
+    }
+    let mut fetching = JoinSet::new();
+    if config.fetch.concurrency > 0 {
+        log::info("fetching", &[("accounts", outbound.fetcher.accounts().into())]);
+        for number in 0..config.fetch.connections {
+            // One listener is enough; should it be away, the poll goes on.
+            fetching.spawn(keep_fetching(Arc::clone(&outbound), number == 0));
+        }
     }
     let mut helpers = JoinSet::new();
     helpers.spawn(watch_the_queue(Arc::clone(&app.queue), Arc::clone(&app.availability), config.queue_wait));
@@ -88,17 +116,42 @@ pub async fn run<S: Store>(
     }
     // The listener is closed: new connections are refused from here on.
     app.stopping.store(true, Ordering::Relaxed);
-    log::info("stopping", &[("connections", open(&app).into()), ("queued", app.queue.len().into())]);
+    let in_flight = app.desk.in_flight();
+    log::info(
+        "stopping",
+        &[("connections", open(&app).into()), ("queued", app.queue.len().into()), ("fetches", in_flight.into())],
+    );
     let _ = stop.send(true);
-    let drained = timeout(config.drain_timeout, async {
+    app.desk.stop();
+    let requests = async {
         let everyone = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
         let _ = app.slots.acquire_many(everyone).await;
         // Only deliveries of clients that are gone are left; they are carried too.
         app.queue.close();
         while pumps.join_next().await.is_some() {}
+    };
+    let fetches = async {
+        let mut ended = std::pin::pin!(async { while fetching.join_next().await.is_some() {} });
+        let give_back = GIVE_BACK.min(config.drain_timeout / 4);
+        if timeout(config.drain_timeout - give_back, &mut ended).await.is_err() {
+            app.desk.cut();
+            ended.await;
+        }
+    };
+    let drained = timeout(config.drain_timeout, async { tokio::join!(requests, fetches) }).await;
+    drained.map(drop).map_err(|_| Unfinished {
+        connections: open(&app),
+        queued: app.queue.len(),
+        fetches: app.desk.in_flight(),
     })
-    .await;
-    drained.map_err(|_| Unfinished { connections: open(&app), queued: app.queue.len() })
+}
+
+/// A session of the outbound pump that is replaced should it break down. The lease of what it had in hand ends by itself.
+async fn keep_fetching<S: Store>(pump: Arc<outbound::Pump<S>>, listens: bool) {
+    while tokio::spawn(Arc::clone(&pump).run(listens)).await.is_err() {
+        log::error("outbound_pump_broke_down", &[]);
+        sleep(BREAK_DOWN_PAUSE).await;
+    }
 }
 
 fn open<S: Store>(app: &App<S>) -> usize {

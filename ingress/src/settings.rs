@@ -49,7 +49,20 @@ settings! {
     HEADER_SECONDS, "BOXOFFICE_HEADER_SECONDS", "--header-seconds", "10", "seconds", "A request whose headers take longer loses its connection.";
     BODY_SECONDS, "BOXOFFICE_BODY_SECONDS", "--body-seconds", "15", "seconds", "A body that takes longer is refused: 408.";
     IDLE_SECONDS, "BOXOFFICE_IDLE_SECONDS", "--idle-seconds", "75", "seconds", "A connection without a request is closed after this; keep it longer than the proxy's own limit.";
-    DRAIN_SECONDS, "BOXOFFICE_DRAIN_SECONDS", "--drain-seconds", "20", "seconds", "After SIGTERM or SIGINT: time for requests in flight to be committed and answered.";
+    DRAIN_SECONDS, "BOXOFFICE_DRAIN_SECONDS", "--drain-seconds", "20", "seconds", "After SIGTERM or SIGINT: time for requests in flight to be committed and answered, and for fetches in flight to be handed over; fetches that are not done shortly before its end are given back.";
+    HUMANITIX_API_URL, "HUMANITIX_API_URL", "--humanitix-api-url", "https://api.humanitix.com", "URL", "Where Humanitix is asked: https, host, perhaps port and path, without the version, which is part of the paths that the database asks for. http only for 127.0.0.1, ::1 and localhost: a credential must not travel in the clear.";
+    HUMANITIX_API_KEY, "HUMANITIX_API_KEY", "", "", "key", "API key of the account humanitix/default, sent as x-api-key to HUMANITIX_API_URL and nowhere else. Without it that account is not asked.";
+    EVENTBRITE_API_URL, "EVENTBRITE_API_URL", "--eventbrite-api-url", "https://www.eventbriteapi.com", "URL", "Where Eventbrite is asked, without /v3; otherwise like HUMANITIX_API_URL.";
+    EVENTBRITE_OAUTH_TOKEN, "EVENTBRITE_OAUTH_TOKEN", "", "", "token", "Private token of the account eventbrite/default, sent as a bearer token to EVENTBRITE_API_URL and nowhere else. Without it that account is not asked.";
+    CREDENTIALS_FILE, "BOXOFFICE_CREDENTIALS_FILE", "--credentials-file", "", "path", "Further accounts, one a line: platform account secret, for example `humanitix second-organiser KEY`; account: 1 to 40 of a-z, 0-9, _ and -. Empty lines and lines that begin with # do not count. Nobody but its owner may have access to it (chmod 600).";
+    FETCH_CONCURRENCY, "BOXOFFICE_FETCH_CONCURRENCY", "--fetch-concurrency", "8", "0..64", "Answers of platforms that are asked for, read or handed over at a time; 0 switches the outbound pump off, with the database's due tasks. Memory for answers is at most about this plus twice BOXOFFICE_FETCH_CONNECTIONS, times BOXOFFICE_FETCH_MAX_BYTES.";
+    FETCH_CONNECTIONS, "BOXOFFICE_FETCH_CONNECTIONS", "--fetch-connections", "2", "1..16", "Database connections of the outbound pump.";
+    FETCH_SECONDS, "BOXOFFICE_FETCH_SECONDS", "--fetch-seconds", "60", "seconds", "Longest time from asking a platform to the last byte of its answer.";
+    FETCH_CONNECT_SECONDS, "BOXOFFICE_FETCH_CONNECT_SECONDS", "--fetch-connect-seconds", "10", "seconds", "Longest attempt to connect to a platform: name, socket and TLS.";
+    FETCH_MAX_BYTES, "BOXOFFICE_FETCH_MAX_BYTES", "--fetch-max-bytes", "33554432", "bytes", "A longer answer of a platform is given up.";
+    FETCH_POLL_SECONDS, "BOXOFFICE_FETCH_POLL_SECONDS", "--fetch-poll-seconds", "1", "seconds", "How often the database is asked for something to fetch when nothing else gives reason to.";
+    TASK_SECONDS, "BOXOFFICE_TASK_SECONDS", "--task-seconds", "5", "seconds", "How often the database is called to do what is due in it: retries, schedules.";
+    FETCH_ROOT_CERT, "BOXOFFICE_FETCH_ROOT_CERT", "--fetch-root-cert", "", "path", "PEM file of the certificates that the platforms' certificates are checked against, instead of the system's.";
     TRUST_FORWARDED, "BOXOFFICE_TRUST_FORWARDED", "--trust-forwarded", "false", "true|false", "Take the sender's address from the last entry of x-forwarded-for. Only behind a proxy that writes it.";
     DEBUG_WEBHOOKS, "DEBUG_WEBHOOKS", "--debug-webhooks", "false", "true|false", "One more log line for each request: id, method, path without token, sizes, outcome, times. Never bodies, header values or personal data.";
 }
@@ -159,7 +172,7 @@ pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, Usag
 /// The text of `--help`.
 pub fn help() -> String {
     let mut text = String::from(
-        "boxoffice-ingress: takes webhooks over HTTP and hands them to the database, which decides.\n\n\
+        "boxoffice-ingress: carries webhooks to the database, and what the database wants to know from the platforms.\n\n\
          Usage: boxoffice-ingress [--check] [FLAG VALUE]...\n\n\
          \x20 --check        print the configuration, without secrets, and stop\n\
          \x20 --version, -V  print the version and stop\n\

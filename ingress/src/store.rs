@@ -1,6 +1,8 @@
-//! What the pump needs of a database: three verbs. `db.rs` is the real one, the tests have a fake one.
+//! What the pumps need of a database: three verbs inbound, three outbound. `db.rs` and `db_outbound.rs` are the real one,
+//! the tests have a fake one.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::respond::Class;
 
@@ -44,6 +46,88 @@ pub struct Versions {
     pub sql: String,
 }
 
+/// What the database wants to know from a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Name of the lease, to be given back with the answer.
+    pub id: i64,
+    /// Name of the platform.
+    pub platform: String,
+    /// Name of the account, of that platform, whose credential is to be used.
+    pub account: String,
+    /// Path and query, as the platform's documentation writes them. Never a host.
+    pub path: String,
+}
+
+/// What a platform has answered, whatever it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Status of the answer.
+    pub status: u16,
+    /// A JSON object of those headers that the database wants to see.
+    pub headers: String,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPage {
+    /// No connection in time, or no such host.
+    Connect,
+    /// No trust in the server: its certificate, its name, or no TLS at all.
+    Tls,
+    /// The whole answer did not arrive in time.
+    Timeout,
+    /// The answer is longer than allowed.
+    TooLarge,
+    /// The connection ended early, or what came was not HTTP.
+    Broken,
+    /// The path was not one that may be asked for; nothing was sent.
+    Path,
+    /// The worker is stopping.
+    Stopping,
+}
+
+impl NoPage {
+    /// The stable word for the database and for metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            NoPage::Connect => "connect",
+            NoPage::Tls => "tls",
+            NoPage::Timeout => "timeout",
+            NoPage::TooLarge => "too_large",
+            NoPage::Broken => "broken",
+            NoPage::Path => "path",
+            NoPage::Stopping => "stopping",
+        }
+    }
+}
+
+/// What became of a job.
+pub type Fetched = Result<Page, NoPage>;
+
+/// What the database has decided about an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// A word such as `done`.
+    pub outcome: String,
+    /// A sentence for the operator's log, free of secrets and of personal data.
+    pub message: Option<String>,
+}
+
+/// What a run of due tasks has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRun {
+    /// Name of the task.
+    pub task: String,
+    /// How many things it has dealt with.
+    pub items: i32,
+}
+
+/// Called when the database says that there is something to fetch.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
@@ -57,11 +141,21 @@ pub struct StoreError {
 
 /// A database that can be connected to.
 pub trait Store: Send + Sync + 'static {
-    /// One connection to it.
+    /// One connection to it, for the inbound pump.
     type Session: Session;
+    /// One connection to it, for the outbound pump.
+    type Outbound: OutboundSession;
 
     /// Opens a connection and prepares what is needed. Ends in bounded time.
     fn connect(&self) -> impl Future<Output = Result<Self::Session, StoreError>> + Send;
+
+    /// The same for the outbound pump. Says for which accounts (`platform/account`) there are credentials; with `wake`,
+    /// listens for new work.
+    fn connect_outbound(
+        &self,
+        accounts: &[String],
+        wake: Option<Wake>,
+    ) -> impl Future<Output = Result<Self::Outbound, StoreError>> + Send;
 }
 
 /// One connection, used by one task at a time.
@@ -73,6 +167,22 @@ pub trait Session: Send + 'static {
 
     /// Really asks the database.
     fn ping(&mut self) -> impl Future<Output = Result<Versions, StoreError>> + Send;
+
+    /// Resolves when the connection is gone.
+    fn closed(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// One connection of the outbound pump, used by one task at a time. When a future is dropped before its end, the call is
+/// cancelled as well as it can be, and the session must not be used again.
+pub trait OutboundSession: Send + 'static {
+    /// Leases up to `max` jobs of the given accounts (`platform/account`).
+    fn claim(&mut self, max: usize, accounts: &[String]) -> impl Future<Output = Result<Vec<Job>, StoreError>> + Send;
+
+    /// Hands over what became of the job `id`; returns after the commit.
+    fn complete(&mut self, id: i64, fetched: &Fetched) -> impl Future<Output = Result<Completion, StoreError>> + Send;
+
+    /// Does what is due in the database.
+    fn run_due_tasks(&mut self) -> impl Future<Output = Result<Vec<TaskRun>, StoreError>> + Send;
 
     /// Resolves when the connection is gone.
     fn closed(&mut self) -> impl Future<Output = ()> + Send;

@@ -1,4 +1,4 @@
-//! TLS to the database.
+//! TLS to the database, and the certificates to check servers against.
 //!
 //! `require` and `verify-full` check the certificate and the name. `prefer`, the default of PostgreSQL, does not, unless
 //! certificates to check against are given: it only keeps listeners out, and must work with the self-signed certificate
@@ -57,7 +57,8 @@ where
     }
 }
 
-fn from_file(file: &Path) -> Result<RootCertStore, String> {
+/// The certificates of a PEM file.
+pub(crate) fn from_file(file: &Path) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     let certificates = CertificateDer::pem_file_iter(file).map_err(|error| error.to_string())?;
     for certificate in certificates {
@@ -66,7 +67,8 @@ fn from_file(file: &Path) -> Result<RootCertStore, String> {
     if store.is_empty() { Err("holds no certificate".to_owned()) } else { Ok(store) }
 }
 
-fn from_system() -> Result<RootCertStore, String> {
+/// The certificates that the system believes in.
+pub(crate) fn from_system() -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     // Some of a system's certificates are often unreadable or odd; the others are enough.
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -24,6 +24,8 @@ fn running() -> (Child, BufReader<ChildStderr>, String) {
         .args(["--listen", "127.0.0.1:0"])
         .env("DATABASE_URL", "host=/nonexistent user=u password=hunter2 dbname=d")
         .env("DEBUG_WEBHOOKS", "true")
+        .env("HUMANITIX_API_URL", "http://127.0.0.1:1")
+        .env("HUMANITIX_API_KEY", "hunter2-key")
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -31,6 +33,8 @@ fn running() -> (Child, BufReader<ChildStderr>, String) {
     let listening = wait_for(&mut log, "listening");
     let address = listening["address"].as_str().unwrap().to_owned();
     assert!(!address.ends_with(":0") && !listening.to_string().contains("hunter2"));
+    let fetching = wait_for(&mut log, "fetching");
+    assert_eq!(fetching["accounts"], serde_json::json!(["humanitix/default"]));
     (child, log, address)
 }
 
@@ -38,6 +42,7 @@ fn wait_for(log: &mut BufReader<ChildStderr>, event: &str) -> Value {
     loop {
         let mut line = String::new();
         assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended before `{event}`");
+        assert!(!line.contains("hunter2"), "{line}");
         let line: Value = serde_json::from_str(&line).unwrap();
         if line["event"] == event {
             return line;
@@ -57,7 +62,12 @@ fn help_version_and_check() {
     assert!(code == 0 && help.contains("BOXOFFICE_LISTEN") && help.contains("set_webhook_secret"));
     let (code, version, _) = output(program().arg("--version"));
     assert_eq!((code, version), (0, format!("boxoffice-ingress {}\n", env!("CARGO_PKG_VERSION"))));
-    let (code, check, _) = output(program().arg("--check").env("DATABASE_URL", "postgres://u:hunter2@h/d"));
+    let mut checked = program();
+    checked
+        .arg("--check")
+        .env("DATABASE_URL", "postgres://u:hunter2@h/d")
+        .env("EVENTBRITE_OAUTH_TOKEN", "hunter2hunter2");
+    let (code, check, _) = output(&mut checked);
     assert!(code == 0 && check.contains("user=u") && !check.contains("hunter2"), "{check}");
 }
 
@@ -67,6 +77,10 @@ fn wrong_usage_is_64_and_names_itself() {
         ("BOXOFFICE_QUEUE_MAX", "none", "BOXOFFICE_QUEUE_MAX"),
         ("PGSSLROOTCERT", "/nonexistent.pem", "PGSSLROOTCERT"),
         ("INGRESS_DATABASE_URL", "nonsense", "INGRESS_DATABASE_URL"),
+        ("HUMANITIX_API_KEY", "your_api_key", "HUMANITIX_API_KEY"),
+        ("HUMANITIX_API_URL", "http://api.humanitix.com", "HUMANITIX_API_URL"),
+        ("BOXOFFICE_FETCH_ROOT_CERT", "/nonexistent.pem", "BOXOFFICE_FETCH_ROOT_CERT"),
+        ("BOXOFFICE_CREDENTIALS_FILE", "Cargo.toml", "chmod 600"),
     ] {
         let (code, _, log) = output(program().env("DATABASE_URL", "postgres://u@h/d").env(name, value));
         assert!(code == 64 && log.contains(named), "{code} {log}");

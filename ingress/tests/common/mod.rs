@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use boxoffice_ingress::respond::Class;
 use boxoffice_ingress::settings::{Strings, UsageError};
-use boxoffice_ingress::store::{Delivery, Row, Session, Store, StoreError, Versions};
-use boxoffice_ingress::{Config, Unfinished, run};
+use boxoffice_ingress::store::{Delivery, Row, Session, Store, StoreError, Versions, Wake};
+use boxoffice_ingress::{Config, Fetcher, Unfinished, run};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
+
+pub mod jobs;
+pub mod platform;
 
 /// Longer than anything takes; a test that waits this long has failed.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -39,6 +42,8 @@ pub struct Fake {
     pub errors: Mutex<Vec<StoreError>>,
     /// Calls, failed ones included.
     pub calls: AtomicUsize,
+    /// What the outbound pump sees.
+    pub jobs: jobs::Jobs,
 }
 
 const OPEN: usize = 1_000_000;
@@ -80,12 +85,21 @@ pub struct FakeSession {
 
 impl Store for FakeStore {
     type Session = FakeSession;
+    type Outbound = jobs::FakeOutbound;
 
     async fn connect(&self) -> Result<FakeSession, StoreError> {
         if self.0.away.load(Ordering::SeqCst) {
             return Err(failure(Class::Lost));
         }
         Ok(FakeSession { fake: Arc::clone(&self.0), broken: self.0.broken.subscribe() })
+    }
+
+    async fn connect_outbound(
+        &self,
+        accounts: &[String],
+        wake: Option<Wake>,
+    ) -> Result<jobs::FakeOutbound, StoreError> {
+        jobs::connect(&self.0, accounts, wake)
     }
 }
 
@@ -123,12 +137,16 @@ impl Session for FakeSession {
     }
 }
 
-/// A body `status 401` is answered with that status; the platform `nobody` does not exist.
+/// A body `status 401` is answered with that status, a body `queued` leaves something to fetch; the platform `nobody` does not exist.
 fn decide(delivery: &Delivery) -> Row {
     let body = String::from_utf8_lossy(&delivery.body).into_owned();
     let wanted = body.strip_prefix("status ").and_then(|status| status.parse().ok());
     let http_status = if delivery.platform == "nobody" { 404 } else { wanted.unwrap_or(200) };
-    let outcome = if http_status == 200 { "processed" } else { "refused" };
+    let outcome = match (http_status, body.as_str()) {
+        (200, "queued") => "queued",
+        (200, _) => "processed",
+        _ => "refused",
+    };
     Row { log_id: Some(7), outcome: outcome.to_owned(), http_status, message: Some(format!("got {}", body.len())) }
 }
 
@@ -159,6 +177,7 @@ pub async fn start(change: impl FnOnce(&mut Config, &Fake)) -> Worker {
         broken: watch::Sender::new(0),
         errors: Mutex::default(),
         calls: AtomicUsize::new(0),
+        jobs: jobs::Jobs::default(),
     });
     let mut config = Config::from_strings(&NoVariables).unwrap();
     config.db_connections = 1;
@@ -167,7 +186,8 @@ pub async fn start(change: impl FnOnce(&mut Config, &Fake)) -> Worker {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let store = FakeStore(Arc::clone(&fake));
-    let task = tokio::spawn(run(listener, config, store, async { drop(stopped.await) }));
+    let fetcher = Fetcher::new(&config.fetch).unwrap();
+    let task = tokio::spawn(run(listener, config, store, fetcher, async { drop(stopped.await) }));
     Worker { address, fake, stop: Some(stop), task }
 }
 

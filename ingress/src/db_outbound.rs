@@ -1,0 +1,95 @@
+//! The calls of the outbound pump.
+
+use serde_json::json;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row, Statement};
+
+use crate::db::{Link, Postgres, failure};
+use crate::store::{Completion, Fetched, Job, OutboundSession, StoreError, TaskRun, Wake};
+
+const ANNOUNCE: &str = "SELECT boxoffice.announce_accounts($1::text[])";
+const LISTEN: &str = "LISTEN boxoffice_fetch";
+const CLAIM: &str = "SELECT id, platform, account, path FROM boxoffice.claim_fetches($1::integer, $2::text[])";
+const COMPLETE: &str =
+    "SELECT outcome, message FROM boxoffice.complete_fetch($1::bigint, $2::integer, $3::text::jsonb, $4::bytea)";
+const TASKS: &str = "SELECT task, items FROM boxoffice.run_due_tasks()";
+
+/// A connection with its prepared statements.
+pub struct PgOutbound {
+    link: Link,
+    claim: Statement,
+    complete: Statement,
+    tasks: Statement,
+}
+
+impl PgOutbound {
+    pub(crate) async fn open(store: &Postgres, accounts: &[String], wake: Option<Wake>) -> Result<PgOutbound, Error> {
+        let listens = wake.is_some();
+        let link = store.link(wake).await?;
+        if listens {
+            link.client.batch_execute(LISTEN).await?;
+        }
+        if !accounts.is_empty() {
+            link.client.query(ANNOUNCE, &[&accounts]).await?;
+        }
+        let claim = link.client.prepare(CLAIM).await?;
+        let complete = link.client.prepare(COMPLETE).await?;
+        let tasks = link.client.prepare(TASKS).await?;
+        Ok(PgOutbound { link, claim, complete, tasks })
+    }
+}
+
+/// One call; while it is on the wire the connection knows.
+async fn query<T>(
+    link: &mut Link,
+    statement: &Statement,
+    parameters: &[&(dyn ToSql + Sync)],
+    decode: impl Fn(&Row) -> Result<T, Error>,
+) -> Result<Vec<T>, StoreError> {
+    link.busy = true;
+    let result = link.client.query(statement, parameters).await;
+    link.busy = false;
+    let rows = result.map_err(|error| failure(&error))?;
+    rows.iter().map(|row| decode(row).map_err(|error| failure(&error))).collect()
+}
+
+impl OutboundSession for PgOutbound {
+    async fn claim(&mut self, max: usize, accounts: &[String]) -> Result<Vec<Job>, StoreError> {
+        let max = i32::try_from(max).unwrap_or(i32::MAX);
+        query(&mut self.link, &self.claim, &[&max, &accounts], |row| {
+            Ok(Job { id: row.try_get(0)?, platform: row.try_get(1)?, account: row.try_get(2)?, path: row.try_get(3)? })
+        })
+        .await
+    }
+
+    async fn complete(&mut self, id: i64, fetched: &Fetched) -> Result<Completion, StoreError> {
+        let no_headers;
+        let (status, headers, body) = match fetched {
+            Ok(page) => (Some(i32::from(page.status)), page.headers.as_str(), Some(page.body.as_slice())),
+            Err(why) => {
+                no_headers = json!({":error": why.word()}).to_string();
+                (None, no_headers.as_str(), None)
+            }
+        };
+        let rows = query(&mut self.link, &self.complete, &[&id, &status, &headers, &body], |row| {
+            Ok(Completion {
+                outcome: row.try_get::<_, Option<String>>(0)?.unwrap_or_default(),
+                message: row.try_get(1)?,
+            })
+        })
+        .await?;
+        // No row is no decision: a word that means nothing to anybody, and is counted as such.
+        Ok(rows.into_iter().next().unwrap_or(Completion { outcome: String::new(), message: None }))
+    }
+
+    async fn run_due_tasks(&mut self) -> Result<Vec<TaskRun>, StoreError> {
+        query(&mut self.link, &self.tasks, &[], |row| {
+            Ok(TaskRun { task: row.try_get(0)?, items: row.try_get::<_, Option<i32>>(1)?.unwrap_or_default() })
+        })
+        .await
+    }
+
+    async fn closed(&mut self) {
+        self.link.closed().await;
+    }
+}

@@ -1,0 +1,67 @@
+//! What the outbound pump tells the operator. Names of platforms and accounts, numbers of leases, words and sizes; never a
+//! path, a header or a body.
+
+use std::time::Duration;
+
+use crate::batch::report;
+use crate::desk::Answer;
+use crate::log;
+use crate::store::{Completion, Fetched, Job, StoreError};
+
+/// What the database has decided about an answer; what a person need not know is told only with `debug`.
+pub fn completed(job: &Job, completion: &Completion, debug: bool) {
+    let fields = [
+        ("fetch", job.id.into()),
+        ("platform", job.platform.as_str().into()),
+        ("account", job.account.as_str().into()),
+        ("outcome", completion.outcome.as_str().into()),
+        ("message", completion.message.as_deref().into()),
+    ];
+    match completion.outcome.as_str() {
+        "stopped" => log::error("account_stopped", &fields),
+        "dead" => log::error("fetch_dead", &fields),
+        "lost" => log::warn("fetch_lost", &fields),
+        _ if debug => log::debug("fetch_completed", &fields),
+        _ => {}
+    }
+}
+
+/// An answer that will not be handed over.
+pub fn dropped(answer: &Answer) {
+    log::error(
+        "fetch_not_handed_over",
+        &[
+            ("fetch", answer.job.id.into()),
+            ("platform", answer.job.platform.as_str().into()),
+            ("account", answer.job.account.as_str().into()),
+            ("tries", answer.tries.into()),
+            ("waited_seconds", answer.since.elapsed().as_secs().into()),
+        ],
+    );
+}
+
+/// The database does not know the pump's functions, or does not let us call them.
+pub fn refused(error: &StoreError) {
+    let hint = "ALTER EXTENSION boxoffice UPDATE, then boxoffice.grant_ingress() for the worker's role; tried again once a \
+                minute. Webhooks are not affected. BOXOFFICE_FETCH_CONCURRENCY=0 switches fetching off.";
+    report("outbound_refused", error, &[("hint", hint.into())]);
+}
+
+/// The end of a fetch.
+pub fn fetched(job: &Job, fetched: &Fetched, took: Duration) {
+    let (status, bytes) = match fetched {
+        Ok(page) => (page.status.into(), page.body.len()),
+        Err(why) => (why.word().into(), 0),
+    };
+    log::debug(
+        "fetch",
+        &[
+            ("fetch", job.id.into()),
+            ("platform", job.platform.as_str().into()),
+            ("account", job.account.as_str().into()),
+            ("status", status),
+            ("body_bytes", bytes.into()),
+            ("total_us", (took.as_micros() as u64).into()),
+        ],
+    );
+}
