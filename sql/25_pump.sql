@@ -90,9 +90,9 @@ CREATE TABLE boxoffice.sync_history (
     CONSTRAINT sync_history_mode_known CHECK (mode IN ('full', 'changes', 'reconcile', 'discovery', 'burst')),
     CONSTRAINT sync_history_status_known CHECK (status IN ('running', 'finishing', 'done', 'failed'))
 );
--- One at a time of each kind.
+-- One at a time of each kind; what somebody asks for by hand may come beside it.
 CREATE UNIQUE INDEX sync_history_running_idx ON boxoffice.sync_history (platform, account, mode, COALESCE(external_event_id, ''))
-    WHERE status IN ('running', 'finishing') AND mode <> 'burst';
+    WHERE status IN ('running', 'finishing') AND mode <> 'burst' AND reason <> 'manual';
 CREATE INDEX sync_history_open_idx ON boxoffice.sync_history (id) WHERE status IN ('running', 'finishing');
 CREATE INDEX sync_history_event_idx ON boxoffice.sync_history (platform, external_event_id, started_at);
 

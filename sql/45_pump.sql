@@ -200,21 +200,28 @@ AS $$
 DECLARE
     p boxoffice.ticket_platforms;
     run bigint;
-    account text := boxoffice.account_of(platform, external_event_id);
+    whose text := boxoffice.account_of(platform, external_event_id);
 BEGIN
     SELECT * INTO STRICT p FROM boxoffice.ticket_platforms t
         WHERE t.platform = begin_event_sync.platform AND t.external_event_id = begin_event_sync.external_event_id;
-    INSERT INTO boxoffice.sync_history (platform, account, external_event_id, mode, reason, priority, dry_run)
-        VALUES (p.platform, account, p.external_event_id, mode, reason, priority, dry_run)
-        ON CONFLICT DO NOTHING RETURNING id INTO run;
-    IF run IS NULL THEN
-        -- There is one already; whoever asks waits for that.
-        SELECT h.id INTO run FROM boxoffice.sync_history h
-            WHERE h.platform = p.platform AND h.external_event_id = p.external_event_id AND h.account = begin_event_sync.account
-              AND h.mode = begin_event_sync.mode AND h.status IN ('running', 'finishing');
+    -- Whoever asks wants what is there now: a run that has begun to read is too late for that.
+    SELECT h.id INTO run FROM boxoffice.sync_history h
+        WHERE h.platform = p.platform AND h.external_event_id = p.external_event_id AND h.account = whose AND h.status = 'running'
+          AND h.mode = begin_event_sync.mode AND h.dry_run = begin_event_sync.dry_run
+          AND (begin_event_sync.reason <> 'manual' OR NOT EXISTS (
+              SELECT FROM boxoffice.fetch_jobs j WHERE j.run_id = h.id AND j.claimed_at IS NOT NULL))
+        ORDER BY h.id LIMIT 1;
+    IF run IS NOT NULL THEN
         UPDATE boxoffice.fetch_jobs j SET priority = begin_event_sync.priority
             WHERE j.run_id = run AND j.status = 'waiting' AND j.priority > begin_event_sync.priority;
         RETURN run;
+    END IF;
+    INSERT INTO boxoffice.sync_history (platform, account, external_event_id, mode, reason, priority, dry_run)
+        VALUES (p.platform, whose, p.external_event_id, mode, reason, priority, dry_run)
+        ON CONFLICT DO NOTHING RETURNING id INTO run;
+    IF run IS NULL THEN
+        -- Somebody else has begun it at this moment.
+        RETURN NULL;
     END IF;
     UPDATE boxoffice.ticket_platforms t SET last_attempt_at = clock_timestamp()
         WHERE t.platform = p.platform AND t.external_event_id = p.external_event_id;
@@ -227,7 +234,7 @@ BEGIN
     RETURN run;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.begin_event_sync(text, text, text, text, integer, boolean) IS 'Begins a synchronisation of one event of a platform, or joins the one that is running. Use sync_event() or reconcile_event().';
+COMMENT ON FUNCTION boxoffice.begin_event_sync(text, text, text, text, integer, boolean) IS 'Begins a synchronisation of one event of a platform, or joins one that has not begun to read. Use sync_event() or reconcile_event().';
 
 CREATE FUNCTION boxoffice.fail_run(run bigint, why text) RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -316,15 +323,15 @@ AS $$
 DECLARE
     run bigint;
 BEGIN
-    INSERT INTO boxoffice.sync_history (platform, account, mode, reason, priority)
-        VALUES (platform, account, 'discovery', reason, priority) ON CONFLICT DO NOTHING RETURNING id INTO run;
+    SELECT h.id INTO run FROM boxoffice.sync_history h
+        WHERE h.platform = begin_discovery.platform AND h.account = begin_discovery.account AND h.mode = 'discovery' AND h.status = 'running'
+          AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs j WHERE j.run_id = h.id AND j.claimed_at IS NOT NULL)
+        ORDER BY h.id LIMIT 1;
     IF run IS NULL THEN
-        SELECT h.id INTO run FROM boxoffice.sync_history h
-            WHERE h.platform = begin_discovery.platform AND h.account = begin_discovery.account
-              AND h.mode = 'discovery' AND h.status IN ('running', 'finishing');
-    ELSE
+        INSERT INTO boxoffice.sync_history (platform, account, mode, reason, priority)
+            VALUES (platform, account, 'discovery', reason, priority) ON CONFLICT DO NOTHING RETURNING id INTO run;
         -- The account's own region first: what that lists needs no other.
-        PERFORM boxoffice.add_lists(run, 'discovery', account, NULL, NULL, true);
+        PERFORM boxoffice.add_lists(run, 'discovery', account, NULL, NULL, true) WHERE run IS NOT NULL;
     END IF;
     RETURN run;
 END
