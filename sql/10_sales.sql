@@ -69,7 +69,7 @@ COMMENT ON COLUMN boxoffice.ticket_platforms.currency IS 'ISO 4217 code on the p
 COMMENT ON COLUMN boxoffice.ticket_platforms.source_version IS 'Version of the platform''s copy of the event; an older copy never overwrites a newer one. NULL when the event was only mentioned.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.platform_data IS 'The platform''s copy of the event.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.platform_config IS 'Settings of this event for synchronisation: sync_minutes, full_hours, overrideLocation. Set with configure_event_sync(). Never a secret.';
-COMMENT ON COLUMN boxoffice.ticket_platforms.account IS 'Which of the worker''s credentials can see the event; NULL until its listing was read: then the only one, else default.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.account IS 'Which of the worker''s credentials can see the event; NULL until its listing was read: then default, else the first by name.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_at IS 'Start of the last successful synchronisation; the next one asks for what has changed since then, and a little before. A failed one does not move it.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_full_sync_at IS 'Start of the last successful synchronisation that read everything.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_attempt_at IS 'Start of the last synchronisation, successful or not.';

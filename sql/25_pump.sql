@@ -28,7 +28,7 @@ CREATE TABLE boxoffice.platform_accounts (
         AND burst_threshold BETWEEN 1 AND 1000000)
 );
 
-COMMENT ON TABLE boxoffice.platform_accounts IS 'The worker''s credentials, by name only: what each may do and how it fares. The secrets are in the worker''s environment and nowhere else. Set with configure_account().';
+COMMENT ON TABLE boxoffice.platform_accounts IS 'The worker''s credentials, by name only: what each may do and how it fares. The secrets are in the worker''s environment or its credentials file, and nowhere else. Set with configure_account().';
 COMMENT ON COLUMN boxoffice.platform_accounts.platform IS 'humanitix or eventbrite.';
 COMMENT ON COLUMN boxoffice.platform_accounts.name IS 'Name of the credential; default for HUMANITIX_API_KEY and EVENTBRITE_OAUTH_TOKEN.';
 COMMENT ON COLUMN boxoffice.platform_accounts.status IS 'active; stopped (the platform refused the credential: nothing is called any more); probing (one call at a time, until one succeeds).';

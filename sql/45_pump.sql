@@ -11,6 +11,10 @@ BEGIN
     IF accounts IS NULL THEN
         RAISE EXCEPTION 'accounts must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    IF cardinality(accounts) > 100 OR (SELECT count(*) FROM boxoffice.platform_accounts) > 1000 THEN
+        RAISE EXCEPTION 'too many accounts'
+            USING ERRCODE = 'program_limit_exceeded', HINT = 'remove_account() removes those that nobody uses any more.';
+    END IF;
     FOR entry IN SELECT DISTINCT a FROM unnest(accounts) a ORDER BY a LOOP
         IF entry IS NULL OR entry !~ '^[a-z]+/[a-z0-9_-]{1,40}$' THEN
             RAISE EXCEPTION 'an account is written platform/name'
@@ -25,17 +29,17 @@ BEGIN
                 status = CASE WHEN a.status = 'stopped' THEN 'probing' ELSE a.status END;
     END LOOP;
     -- What was asked for before anybody had a credential, under a name that nobody has.
-    UPDATE boxoffice.fetch_jobs j SET account = o.name
-        FROM (SELECT a.platform, min(a.name) AS name FROM boxoffice.platform_accounts a GROUP BY a.platform HAVING count(*) = 1) o
-        WHERE j.platform = o.platform AND j.account <> o.name AND j.status = 'waiting' AND j.run_id IS NULL
-          AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs k WHERE k.platform = j.platform AND k.path = j.path AND k.account = o.name
-                          AND k.status = 'waiting' AND k.run_id IS NULL);
+    UPDATE boxoffice.fetch_jobs j SET account = boxoffice.account_of(j.platform, j.external_event_id)
+        WHERE j.status = 'waiting' AND j.run_id IS NULL
+          AND NOT EXISTS (SELECT FROM boxoffice.platform_accounts a WHERE a.platform = j.platform AND a.name = j.account)
+          AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs k WHERE k.platform = j.platform AND k.path = j.path
+                          AND k.account = boxoffice.account_of(j.platform, j.external_event_id) AND k.status = 'waiting' AND k.run_id IS NULL);
 END
 $$;
 COMMENT ON FUNCTION boxoffice.announce_accounts(text[]) IS 'A worker says which credentials it holds, as platform/name. Makes them known, and lets a stopped one make one call to show that it works again.';
 
 CREATE FUNCTION boxoffice.default_calls_per_hour(platform text) RETURNS integer
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$ SELECT CASE platform WHEN 'eventbrite' THEN 1900 ELSE 7200 END $$;
 COMMENT ON FUNCTION boxoffice.default_calls_per_hour(text) IS 'Most calls an hour unless configure_account() says otherwise: a little below Eventbrite''s 2000 for a token, and two a second for Humanitix, which publishes no limit.';
@@ -187,10 +191,11 @@ AS $$
     SELECT COALESCE(
         (SELECT p.account FROM boxoffice.ticket_platforms p
             WHERE p.platform = account_of.platform AND p.external_event_id = account_of.external_event_id),
-        (SELECT min(a.name) FROM boxoffice.platform_accounts a WHERE a.platform = account_of.platform HAVING count(*) = 1),
+        (SELECT a.name FROM boxoffice.platform_accounts a WHERE a.platform = account_of.platform
+            ORDER BY a.name <> 'default', a.name LIMIT 1),
         'default')
 $$;
-COMMENT ON FUNCTION boxoffice.account_of(text, text) IS 'The account that can see an event of a platform: the one in whose listing it was found, else the only one, else default.';
+COMMENT ON FUNCTION boxoffice.account_of(text, text) IS 'The account that can see an event of a platform: the one in whose listing it was found, else default, else the first by name.';
 
 CREATE FUNCTION boxoffice.begin_event_sync(platform text, external_event_id text, mode text, reason text, priority integer, dry_run boolean) RETURNS bigint
     LANGUAGE plpgsql VOLATILE
@@ -224,7 +229,7 @@ BEGIN
         RETURN NULL;
     END IF;
     UPDATE boxoffice.ticket_platforms t SET last_attempt_at = clock_timestamp()
-        WHERE t.platform = p.platform AND t.external_event_id = p.external_event_id;
+        WHERE t.platform = p.platform AND t.external_event_id = p.external_event_id AND NOT begin_event_sync.dry_run;
     IF boxoffice.add_lists(run, 'event', p.external_event_id,
             -- More than the time that a copy may lag behind: what was read too early then is read again now.
             CASE WHEN mode = 'changes' THEN p.last_sync_at - interval '20 minutes' END,

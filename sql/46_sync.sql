@@ -130,8 +130,55 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.resume_account(text, text) IS 'Lets a stopped or blocked account make one call to show that it works again. Restarting the worker does the same.';
 
+CREATE FUNCTION boxoffice.remove_account(platform text, name text) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+BEGIN
+    PERFORM boxoffice.require_platform(platform);
+    PERFORM boxoffice.fail_run(h.id, 'the account was removed') FROM boxoffice.sync_history h
+        WHERE h.platform = remove_account.platform AND h.account = remove_account.name AND h.status IN ('running', 'finishing');
+    DELETE FROM boxoffice.fetch_jobs j
+        WHERE j.platform = remove_account.platform AND j.account = remove_account.name AND j.finished_at IS NULL;
+    DELETE FROM boxoffice.account_calls c WHERE c.platform = remove_account.platform AND c.name = remove_account.name;
+    UPDATE boxoffice.ticket_platforms p SET account = NULL
+        WHERE p.platform = remove_account.platform AND p.account = remove_account.name;
+    DELETE FROM boxoffice.platform_accounts a WHERE a.platform = remove_account.platform AND a.name = remove_account.name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no account "%" of platform "%"', name, platform
+            USING ERRCODE = 'no_data_found', HINT = 'SELECT * FROM boxoffice.platform_accounts lists them.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.remove_account(text, text) IS 'Forgets an account that no worker holds any more: its runs fail, what it was to fetch is dropped. Sales, events and logs stay. A worker that still holds it makes it known again when it starts.';
+
+CREATE FUNCTION boxoffice.retry_dead_fetches(platform text DEFAULT NULL) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+DECLARE
+    revived integer;
+BEGIN
+    IF platform IS NOT NULL THEN
+        PERFORM boxoffice.require_platform(platform);
+    END IF;
+    WITH dead AS (
+        DELETE FROM boxoffice.fetch_jobs j
+        WHERE j.status = 'dead' AND j.run_id IS NULL AND (retry_dead_fetches.platform IS NULL OR j.platform = retry_dead_fetches.platform)
+        RETURNING j.*)
+    INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, resource_id, external_event_id, purpose, priority, last_error)
+        SELECT d.platform, d.account, d.path, d.kind, d.resource_id, d.external_event_id, d.purpose, d.priority, d.last_error
+        FROM dead d ORDER BY d.platform, d.path, d.account
+        ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS revived = ROW_COUNT;
+    PERFORM pg_catalog.pg_notify('boxoffice_fetch', '');
+    RETURN revived;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.retry_dead_fetches(text) IS 'Lets fetches that were given up begin anew, of one platform or of all. Pages of failed runs are not among them: the next run reads them. Says how many.';
+
 CREATE FUNCTION boxoffice.configure_event_sync(platform text, external_event_id text, sync_minutes integer DEFAULT NULL,
-        full_hours integer DEFAULT NULL, account text DEFAULT NULL) RETURNS void
+        full_hours integer DEFAULT NULL, account text DEFAULT NULL, location text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
@@ -139,10 +186,13 @@ BEGIN
     PERFORM boxoffice.require_platform(platform);
     IF sync_minutes NOT BETWEEN 1 AND 10080 OR full_hours NOT BETWEEN 1 AND 8760 THEN
         RAISE EXCEPTION 'sync_minutes is 1 to 10080, full_hours 1 to 8760' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF location !~ '^[A-Z]{2}$' THEN
+        RAISE EXCEPTION 'a location is named by two capital letters' USING ERRCODE = 'invalid_parameter_value', HINT = 'For example NZ.';
     END IF;
     UPDATE boxoffice.ticket_platforms p
         SET platform_config = p.platform_config || jsonb_strip_nulls(jsonb_build_object(
-                'sync_minutes', configure_event_sync.sync_minutes, 'full_hours', configure_event_sync.full_hours)),
+                'sync_minutes', configure_event_sync.sync_minutes, 'full_hours', configure_event_sync.full_hours,
+                'overrideLocation', configure_event_sync.location)),
             account = COALESCE(configure_event_sync.account, p.account)
         WHERE p.platform = configure_event_sync.platform AND p.external_event_id = configure_event_sync.external_event_id;
     IF NOT FOUND THEN
@@ -151,4 +201,4 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.configure_event_sync(text, text, integer, integer, text) IS 'Sets how often an event is synchronised (minutes), how often read completely (hours), and with which account; what is NULL stays as it is.';
+COMMENT ON FUNCTION boxoffice.configure_event_sync(text, text, integer, integer, text, text) IS 'Sets how often an event is synchronised (minutes), how often read completely (hours), with which account and (Humanitix) in which data region; what is NULL stays as it is.';

@@ -19,7 +19,8 @@ CROSS JOIN LATERAL (
 ) t
 CROSS JOIN LATERAL (
     SELECT COALESCE(p.account,
-               (SELECT pg_catalog.min(a.name) FROM boxoffice.platform_accounts a WHERE a.platform = p.platform HAVING pg_catalog.count(*) = 1),
+               (SELECT a.name FROM boxoffice.platform_accounts a WHERE a.platform = p.platform
+                   ORDER BY a.name <> 'default', a.name LIMIT 1),
                'default') AS account,
            CASE WHEN t.ends_at < pg_catalog.clock_timestamp() - interval '30 days' THEN NULL
                 WHEN p.platform_config ? 'sync_minutes'
@@ -178,7 +179,8 @@ LEFT JOIN (
 CROSS JOIN LATERAL (
     SELECT pg_catalog.count(*) FILTER (WHERE f.status IN ('waiting', 'leased', 'covered') AND f.purpose = 'hint') AS fetches_waiting,
            pg_catalog.min(f.created_at) FILTER (WHERE f.status IN ('waiting', 'leased', 'covered') AND f.purpose = 'hint') AS oldest_fetch_at,
-           pg_catalog.count(*) FILTER (WHERE f.status = 'dead' AND f.purpose <> 'page') AS fetches_dead
+           pg_catalog.count(*) FILTER (WHERE f.status = 'dead' AND f.purpose <> 'page'
+               AND f.finished_at > pg_catalog.clock_timestamp() - interval '24 hours') AS fetches_dead
     FROM boxoffice.fetch_jobs f WHERE f.platform = n.platform
 ) j
 CROSS JOIN LATERAL (
@@ -207,7 +209,7 @@ COMMENT ON COLUMN boxoffice.webhook_health.usual_in_silence IS 'How many came in
 COMMENT ON COLUMN boxoffice.webhook_health.silence IS 'unusual: at least five would have been usual. unknown: there is no such week yet.';
 COMMENT ON COLUMN boxoffice.webhook_health.fetches_waiting IS 'Hints that wait to be fetched.';
 COMMENT ON COLUMN boxoffice.webhook_health.oldest_fetch_at IS 'When the oldest of them arrived.';
-COMMENT ON COLUMN boxoffice.webhook_health.fetches_dead IS 'Fetches that were given up; fetch_jobs.last_error says why.';
+COMMENT ON COLUMN boxoffice.webhook_health.fetches_dead IS 'Fetches that were given up in the last 24 hours; fetch_jobs.last_error says why, retry_dead_fetches() tries them again.';
 COMMENT ON COLUMN boxoffice.webhook_health.accounts_stopped IS 'Credentials that the platform refuses.';
 COMMENT ON COLUMN boxoffice.webhook_health.events_late IS 'Linked events that are not fresh.';
 COMMENT ON COLUMN boxoffice.webhook_health.oldest_sync_at IS 'The stalest of those that are synchronised.';

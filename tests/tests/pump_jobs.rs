@@ -227,6 +227,10 @@ async fn trouble_waits_longer_and_longer_and_ends_with_a_reason() -> Result {
     assert!(waits.windows(2).all(|pair| pair[1] >= pair[0] * 3 / 2 || pair[1] > 1000), "{waits:?}");
     assert_eq!(line(&client, "SELECT status, last_error FROM fetch_jobs").await?, "dead|HTTP 500 INTERNAL_ERROR");
     assert_eq!(claim(&client, 10).await?, []);
+    assert_eq!(line(&client, "SELECT fetches_dead FROM webhook_health WHERE platform = 'eventbrite'").await?, "1");
+    assert_eq!(line(&client, "SELECT retry_dead_fetches('humanitix'), retry_dead_fetches('eventbrite')").await?, "0|1");
+    let call = one(&client).await?;
+    assert_eq!(complete(&client, &call, 400, &json!({"error": "ARGUMENTS_ERROR"})).await?, "dead");
     // A new hint is a new beginning.
     hint(&client, "order.updated", "orders/1/").await?;
     assert_eq!(claim(&client, 10).await?.len(), 1);
@@ -451,6 +455,25 @@ async fn accounts_have_names_and_only_their_own_jobs() -> Result {
         let refused = client.execute("SELECT announce_accounts(ARRAY[$1::text])", &[&bad]).await;
         assert!(refused.is_err(), "{bad}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_nobody_holds_can_be_forgotten() -> Result {
+    let (_db, client) = open().await?;
+    client.execute("SELECT announce_accounts('{eventbrite/second}')", &[]).await?;
+    client.execute("SELECT configure_account('eventbrite', 'second', webhook_ids => '{5}')", &[]).await?;
+    hint(&client, "order.placed", "orders/1/").await?;
+    line(&client, "SELECT begin_discovery('eventbrite', 'second', 'manual', 2)").await?;
+    line(&client, "SELECT remove_account('eventbrite', 'second')").await?;
+    assert_eq!(line(&client, "SELECT status, error FROM sync_runs").await?, "failed|the account was removed");
+    assert_eq!(line(&client, "SELECT count(*) FROM fetch_jobs WHERE status = 'waiting'").await?, "0");
+    assert_eq!(
+        boxoffice_tests::sql::refusal(&client, "SELECT remove_account('eventbrite', 'second')").await?.code,
+        "P0002"
+    );
+    hint(&client, "order.placed", "orders/1/").await?;
+    assert_eq!(one(&client).await?.account, "default");
     Ok(())
 }
 

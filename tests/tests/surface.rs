@@ -26,7 +26,7 @@ const SECTIONS: [(&str, &str); 11] = [
     ("schema", "SELECT format('%s acl %s', nspname, coalesce(nspacl::text, 'default')) FROM pg_namespace WHERE nspname = 'boxoffice'"),
     (
         "domains",
-        "SELECT concat_ws(', ', format('%s as %s', t.oid::regtype, format_type(typbasetype, typtypmod)), CASE WHEN typnotnull THEN 'not null' END,
+        "SELECT concat_ws(', ', format('%s as %s', t.oid::regtype, format_type(typbasetype, typtypmod)), (SELECT 'collate ' || collname FROM pg_collation co WHERE co.oid = typcollation AND collname <> 'default'), CASE WHEN typnotnull THEN 'not null' END,
              'default ' || typdefault, 'acl ' || typacl::text,
              (SELECT string_agg(pg_get_constraintdef(c.oid), ', ') FROM pg_constraint c WHERE contypid = t.oid AND contype = 'c'))
          FROM pg_type t WHERE typnamespace = 'boxoffice'::regnamespace AND typtype = 'd'",
@@ -41,6 +41,7 @@ const SECTIONS: [(&str, &str); 11] = [
     (
         "columns",
         "SELECT concat_ws(', ', format('%s %s %s %s', attrelid::regclass, to_char(attnum, 'FM00'), attname, format_type(atttypid, atttypmod)),
+             (SELECT 'collate ' || collname FROM pg_collation co JOIN pg_type ty ON ty.oid = atttypid WHERE co.oid = attcollation AND attcollation <> ty.typcollation),
              CASE WHEN attnotnull THEN 'not null' END, 'default ' || pg_get_expr(d.adbin, d.adrelid),
              CASE WHEN attidentity <> '' THEN 'identity ' || attidentity::text END,
              CASE WHEN attgenerated <> '' THEN 'generated ' || attgenerated::text END, 'acl ' || attacl::text)

@@ -13,7 +13,7 @@ use super::{micros, timestamp};
 use crate::error::{Error, Result};
 
 // Many hints, one job: a resource that is already waited for needs no second job. Whose account it is: of the registration
-// that sent the hint, of the event, the only one there is.
+// that sent the hint, of the event, the default one, the first.
 static HINT: Plan = Plan {
     sql: "INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, resource_id, external_event_id, created_at, due_at)
           SELECT k.platform, COALESCE(
@@ -21,7 +21,8 @@ static HINT: Plan = Plan {
                    WHERE a.platform = k.platform AND k.webhook_id = ANY (a.webhook_ids) ORDER BY a.name LIMIT 1),
                   (SELECT p.account FROM boxoffice.ticket_platforms p
                    WHERE p.platform = k.platform AND p.external_event_id = k.event_id),
-                  (SELECT min(a.name) FROM boxoffice.platform_accounts a WHERE a.platform = k.platform HAVING count(*) = 1),
+                  (SELECT a.name FROM boxoffice.platform_accounts a WHERE a.platform = k.platform
+                   ORDER BY a.name <> 'default', a.name LIMIT 1),
                   'default'),
               k.path, k.kind, k.resource_id, k.event_id, clock_timestamp(), clock_timestamp()
           FROM (SELECT unnest($1) AS platform, unnest($2) AS path, unnest($3) AS kind, unnest($4) AS resource_id,
