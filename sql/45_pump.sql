@@ -86,7 +86,8 @@ BEGIN
                    due_at = moment + interval '2 minutes', attempts = u.attempts + 1
             FROM (SELECT j.id FROM boxoffice.fetch_jobs j
                   WHERE j.platform = a.platform AND j.account = a.name AND j.status IN ('waiting', 'leased') AND j.due_at <= moment
-                    AND (j.priority < 4 OR used < a.calls_per_hour * 0.8)
+                    -- What is not urgent leaves calls for hints.
+                    AND (j.priority < 3 OR used < a.calls_per_hour * CASE WHEN j.priority = 3 THEN 0.8 ELSE 0.6 END)
                     AND NOT (holding AND j.status = 'waiting' AND j.run_id IS NULL AND j.kind IN ('order', 'attendee'))
                     -- What has changed during a fetch is fetched after it, not beside it.
                     AND NOT (j.run_id IS NULL AND j.status = 'waiting' AND EXISTS (
@@ -309,6 +310,11 @@ BEGIN
         PERFORM boxoffice.uncover(run);
     ELSIF h.mode = 'discovery' THEN
         UPDATE boxoffice.platform_accounts a SET discovered_at = h.started_at WHERE a.platform = h.platform AND a.name = h.account;
+    ELSIF h.external_event_id IS NULL THEN
+        -- All events whose own question would have been for no more than this one.
+        UPDATE boxoffice.ticket_platforms t SET last_sync_at = h.started_at, last_sync_error = NULL
+            WHERE t.platform = h.platform AND t.event_id IS NOT NULL AND boxoffice.account_of(t.platform, t.external_event_id) = h.account
+              AND t.last_full_sync_at IS NOT NULL AND t.last_sync_at - interval '20 minutes' >= h.since AND t.last_sync_at < h.started_at;
     ELSIF NOT h.dry_run THEN
         UPDATE boxoffice.ticket_platforms t SET last_sync_at = GREATEST(t.last_sync_at, h.started_at), last_sync_error = NULL,
                 last_full_sync_at = CASE WHEN h.mode = 'changes' THEN t.last_full_sync_at ELSE GREATEST(t.last_full_sync_at, h.started_at) END,
@@ -343,6 +349,32 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.begin_discovery(text, text, text, integer) IS 'Begins to list an account''s events. Use sync_platform().';
 
+CREATE FUNCTION boxoffice.begin_account_changes(platform text, account text, events text[]) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    run bigint;
+    from_time timestamptz;
+BEGIN
+    INSERT INTO boxoffice.sync_history (platform, account, mode, reason, priority)
+        VALUES (platform, account, 'changes', 'schedule', 3) ON CONFLICT DO NOTHING RETURNING id INTO run;
+    IF run IS NULL THEN
+        RETURN NULL;
+    END IF;
+    UPDATE boxoffice.ticket_platforms t SET last_attempt_at = clock_timestamp()
+        WHERE t.platform = begin_account_changes.platform AND t.external_event_id = ANY (events);
+    SELECT min(t.last_sync_at) - interval '20 minutes' INTO from_time FROM boxoffice.ticket_platforms t
+        WHERE t.platform = begin_account_changes.platform AND t.external_event_id = ANY (events);
+    PERFORM boxoffice.add_lists(run, 'organization ' || kind, organization, from_time, NULL, false)
+        FROM boxoffice.platform_accounts a, unnest(a.organization_ids) organization, unnest(ARRAY['orders', 'attendees']) kind
+        WHERE a.platform = begin_account_changes.platform AND a.name = begin_account_changes.account;
+    RETURN run;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.begin_account_changes(text, text, text[]) IS 'Begins to ask for the changes of many events at once, as one list of their organization. Used by schedule_syncs().';
+
 CREATE FUNCTION boxoffice.schedule_syncs() RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
@@ -365,6 +397,15 @@ BEGIN
                    WHERE h.platform = a.platform AND h.account = a.name AND h.mode = 'discovery'
                    AND (h.status IN ('running', 'finishing') OR h.started_at > clock_timestamp() - interval '10 minutes')) LOOP
         PERFORM boxoffice.begin_discovery(e.platform, e.name, CASE WHEN e.discovered_at IS NULL THEN 'first' ELSE 'schedule' END, 3);
+        begun := begun + 1;
+    END LOOP;
+    -- The changes of many events of an organization are two lists, not two for each of them.
+    FOR e IN SELECT d.platform, d.account, array_agg(d.external_event_id::text) AS events FROM boxoffice.sync_plan d
+             JOIN boxoffice.platform_accounts a ON a.platform = d.platform AND a.name = d.account AND a.status <> 'stopped'
+                 AND cardinality(a.organization_ids) > 0
+             WHERE d.due_mode = 'changes' AND d.last_sync_at > clock_timestamp() - interval '1 day'
+             GROUP BY d.platform, d.account HAVING count(*) > 4 LOOP
+        PERFORM boxoffice.begin_account_changes(e.platform, e.account, e.events);
         begun := begun + 1;
     END LOOP;
     FOR e IN SELECT d.* FROM boxoffice.sync_plan d

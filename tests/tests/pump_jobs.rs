@@ -434,7 +434,10 @@ async fn the_budget_of_an_hour_holds_for_all_workers_together() -> Result {
     client.execute("UPDATE account_calls SET minute = minute - interval '62 minutes'", &[]).await?;
     // Second looks yield when most of the budget is used.
     client.execute("UPDATE fetch_jobs SET priority = 5 WHERE status = 'waiting'", &[]).await?;
-    assert_eq!(claim(&client, 8).await?.len(), 8);
+    assert_eq!(claim(&client, 6).await?.len(), 6);
+    assert_eq!(claim(&client, 64).await?.len(), 0, "four are kept for what is more urgent");
+    client.execute("UPDATE fetch_jobs SET priority = 3 WHERE status = 'waiting'", &[]).await?;
+    assert_eq!(claim(&client, 2).await?.len(), 2);
     assert_eq!(claim(&client, 64).await?.len(), 0, "two are kept for hints");
     hint(&client, "order.placed", "orders/fresh/").await?;
     assert_eq!(one(&client).await?.path, "/v3/orders/fresh/?expand=attendees,refund_requests");

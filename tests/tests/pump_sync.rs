@@ -271,6 +271,52 @@ async fn every_kind_of_trouble_heals_by_itself() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_changes_of_many_events_are_one_question() -> Result {
+    let world = open().await?;
+    let World { client, fake, .. } = &world;
+    let mut events = Vec::new();
+    for number in 0..8 {
+        events.push(world.event(Platform::Eventbrite, &format!("Night {number}"), 12).await?);
+    }
+    let mut puller = Puller::new(fake);
+    puller.tick(client).await?;
+    world.same().await?;
+    for event in &events {
+        let order = fake.purchase(event, PurchaseSpec::new(buyer(1), 2))?;
+        fake.check_in(&order, 0)?;
+    }
+    for order in fake.truth(Platform::Eventbrite).iter().filter(|order| order.valid_quantity > 0).take(3) {
+        fake.check_in(&order.order_id, 0)?;
+    }
+    let age = "UPDATE ticket_platforms SET last_sync_at = last_sync_at - interval '3 hours', last_attempt_at = NULL";
+    client.execute(age, &[]).await?;
+    fake.clear_requests();
+    puller.tick(client).await?;
+    world.same().await?;
+    let asked: Vec<String> = fake.requests().iter().map(|seen| seen.path.clone()).collect();
+    assert!(asked.len() <= 4 && asked.iter().all(|path| path.contains("/organizations/")), "{asked:?}");
+    // All of them are fresh now, and nothing is due.
+    assert_eq!(line(client, "SELECT count(*) FROM sync_status WHERE state = 'fresh'").await?, "8");
+    fake.clear_requests();
+    puller.tick(client).await?;
+    assert_eq!(fake.requests().len(), 0);
+
+    // One that was left behind for longer is not taken for fresh by a question that did not reach back far enough.
+    client
+        .execute(
+            "UPDATE ticket_platforms SET last_sync_at = last_sync_at - interval '3 hours', last_attempt_at = NULL",
+            &[],
+        )
+        .await?;
+    let behind = "UPDATE ticket_platforms SET last_sync_at = now() - interval '20 hours', last_attempt_at = now() WHERE external_event_id = $1";
+    client.execute(behind, &[&events[0]]).await?;
+    puller.tick(client).await?;
+    let state = "SELECT external_event_id FROM sync_status WHERE state <> 'fresh'";
+    assert_eq!(lines(client, state).await?, [events[0].clone()]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_are_found_linked_by_setting_and_suggested() -> Result {
     let world = open().await?;
     let World { client, fake, .. } = &world;
