@@ -197,6 +197,52 @@ async fn a_failed_run_does_not_move_the_cursor_and_says_why() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_gets_what_is_there_now() -> Result {
+    let world = open().await?;
+    let World { client, fake, .. } = &world;
+    let event = world.event(Platform::Eventbrite, "Friday Night", 70).await?;
+    let ask = format!("SELECT sync_event('{event}')");
+    let first = line(client, &ask).await?;
+    assert_eq!(line(client, &ask).await?, first, "it has not begun yet");
+    let mut puller = Puller::new(fake);
+    for call in claim(client, 10).await? {
+        puller.fetch(client, &call).await?;
+    }
+    // Something changes on a page that was read already.
+    let order = &fake.truth_of_event(&event)[0].order_id;
+    fake.change_buyer(order, &buyer(1))?;
+    assert_ne!(line(client, &ask).await?, first, "too late to join that one");
+    puller.drain(client).await?;
+    world.same().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_asked_for_from_a_little_before_the_last_success() -> Result {
+    let world = open().await?;
+    let World { client, fake, .. } = &world;
+    for platform in PLATFORMS {
+        world.event(platform, "Friday Night", 3).await?;
+    }
+    let mut puller = Puller::new(fake);
+    puller.tick(client).await?;
+    client
+        .execute("UPDATE ticket_platforms SET last_sync_at = '2026-03-01 10:00:00+00', last_attempt_at = NULL", &[])
+        .await?;
+    fake.clear_requests();
+    puller.tick(client).await?;
+    let mut since: Vec<String> = fake
+        .requests()
+        .into_iter()
+        .flat_map(|seen| {
+            seen.query.split('&').filter(|part| part.contains("since=")).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    since.sort();
+    assert_eq!(since, [vec!["changed_since=2026-03-01T09:40:00Z"; 2], vec!["since=2026-03-01T09:40:00Z"; 2]].concat());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_that_move_while_they_are_read_lose_nothing() -> Result {
     let world = open().await?;
     let World { client, fake, .. } = &world;
