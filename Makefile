@@ -1,9 +1,10 @@
 # Every command a person types. Each is a script of the same subject in scripts/.
-# PG=15 chooses the PostgreSQL major, PG_CONFIG=… names an installed one, TESTS=… filters tests by name.
+# PG=15 chooses the PostgreSQL major, PG_CONFIG=… names an installed one, TESTS=… filters tests by name, EVENT=… is an
+# event of ours.
 
-export PG PG_CONFIG TESTS ARGS
+export PG PG_CONFIG TESTS ARGS EVENT
 .DEFAULT_GOAL := help
-.PHONY: help up down status psql logs demo clean test test-unit test-e2e bench fmt lint doc deps build install
+.PHONY: help up down status psql logs sync demo clean test test-unit test-e2e bench fmt lint doc deps build install
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +19,9 @@ psql: ## psql as the owner; ARGS='-c "…"' goes to it
 	@scripts/psql $(ARGS)
 logs: ## the end of the logs of worker and server
 	@scripts/logs
-demo: ## make up, a day of deliveries over HTTP, the analytics
+sync: ## fetch everything from the platforms, with progress; EVENT=… for one event of ours
+	@scripts/sync
+demo: ## make up, a day on two fake platforms: webhooks, sync, reconciliation, analytics
 	@scripts/demo
 clean: ## stop, and delete .boxoffice with its cluster
 	@scripts/clean

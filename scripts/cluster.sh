@@ -71,7 +71,8 @@ server_start() {
     */postgres) ;;
     *) rm -f "$data/postmaster.pid" "$sockets"/.s.PGSQL.* ;;
     esac
-    port=${BOXOFFICE_PG_PORT:-$(free_port "$(server_port)" 54320)}
+    # Below the ports that the system gives to outgoing connections: one of those cannot be listened on.
+    port=${BOXOFFICE_PG_PORT:-$(free_port "$(server_port)" 15432)}
     echo "$port" >"$var/server.port"
     cat >"$data/boxoffice.conf" <<END
 listen_addresses = '127.0.0.1'

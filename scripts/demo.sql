@@ -16,8 +16,12 @@ SELECT platform, currency, refund_status, count(*) AS orders, sum(ticket_quantit
 FROM ticket_sales GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 \pset title 'Deliveries'
-SELECT platform, event_type, status, count(*) AS deliveries, min(error_message) AS "for example"
-FROM webhook_logs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT platform, event_type, source, status, count(*) AS deliveries, min(error_message) AS "for example"
+FROM webhook_logs GROUP BY 1, 2, 3, 4 ORDER BY 1, 3 DESC, 2, 4;
+
+\pset title 'Synchronisations'
+SELECT platform, event_title AS event, mode, status, pages, items, rows_changed AS "rows", items_per_second AS "items/s"
+FROM sync_runs WHERE external_event_id IS NOT NULL ORDER BY id DESC LIMIT 20;
 
 \pset title 'Refused'
 SELECT platform, reason, sum(count) AS deliveries, max(last_at) AS last

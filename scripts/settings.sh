@@ -4,7 +4,8 @@
 # A value comes from the environment, else from the file, else it is generated. Lines that people add are kept.
 
 # taken over from the environment and the file when they are set there; handed to the worker
-optional_settings=(EVENTBRITE_WEBHOOK_SECRET HUMANITIX_API_KEY EVENTBRITE_OAUTH_TOKEN DEBUG_WEBHOOKS)
+optional_settings=(EVENTBRITE_WEBHOOK_SECRET HUMANITIX_API_KEY EVENTBRITE_OAUTH_TOKEN BOXOFFICE_CREDENTIALS_FILE
+    HUMANITIX_API_URL EVENTBRITE_API_URL DEBUG_WEBHOOKS)
 made_settings=(DATABASE_URL INGRESS_DATABASE_URL BOXOFFICE_URL HUMANITIX_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN)
 
 # choose NAME DEFAULT: sets and exports the variable
@@ -71,10 +72,39 @@ settings_apply() {
         sql -At -o /dev/null -d "$db" -f - <"$root/scripts/setup.sql"
 }
 
+# The file of further credentials, absolute, since the worker works in another directory.
+credentials_file() {
+    case ${BOXOFFICE_CREDENTIALS_FILE:-} in
+    '' | /*) printf '%s' "${BOXOFFICE_CREDENTIALS_FILE:-}" ;;
+    *) printf '%s' "$root/$BOXOFFICE_CREDENTIALS_FILE" ;;
+    esac
+}
+
+# What the worker can read of it: it wants the file to be its user's own. Root's worker runs as somebody else and gets a copy.
+credentials_for_worker() {
+    local file mode
+    file=$(credentials_file)
+    rm -f "$var/credentials"
+    [ -n "$file" ] || return 0
+    [ -f "$file" ] || die "BOXOFFICE_CREDENTIALS_FILE: there is no file $file" "see README.md for what is in it"
+    mode=$(stat -c %a "$file")
+    case $mode in
+    ?00) ;;
+    *) die "BOXOFFICE_CREDENTIALS_FILE: others than its owner have access to it (mode $mode)" "chmod 600 $file" ;;
+    esac
+    if [ -n "$(run_as)" ]; then
+        install -m 600 "$file" "$var/credentials"
+        own "$var/credentials"
+        file=$var/credentials
+    fi
+    BOXOFFICE_CREDENTIALS_FILE=$file
+}
+
 # What the worker gets: its own, and every BOXOFFICE_… setting that the caller has; not the secrets that the database keeps.
 settings_for_worker() {
     local name
     settings_sum >"$var/worker.settings"
+    credentials_for_worker
     unset HUMANITIX_WEBHOOK_SECRET EVENTBRITE_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN DATABASE_URL
     export INGRESS_DATABASE_URL BOXOFFICE_LISTEN=${BOXOFFICE_URL#http://}
     for name in "${optional_settings[@]}"; do
@@ -83,10 +113,14 @@ settings_for_worker() {
 }
 
 settings_sum() {
-    local name
-    for name in INGRESS_DATABASE_URL BOXOFFICE_URL "${optional_settings[@]}" $(compgen -e BOXOFFICE_); do
-        printf '%s=%s\n' "$name" "${!name}"
-    done | sha256sum
+    local name file
+    file=$(credentials_file)
+    {
+        for name in INGRESS_DATABASE_URL BOXOFFICE_URL "${optional_settings[@]}" $(compgen -e BOXOFFICE_); do
+            printf '%s=%s\n' "$name" "${!name}"
+        done
+        if [ -f "$file" ]; then cat "$file"; fi
+    } | sha256sum
 }
 
 settings_are_the_workers() { [ "$(settings_sum)" = "$(cat "$var/worker.settings" 2>/dev/null)" ]; }

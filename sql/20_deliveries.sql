@@ -93,6 +93,8 @@ CREATE TABLE boxoffice.fetch_jobs (
     CONSTRAINT fetch_jobs_purpose_known CHECK (purpose IN ('hint', 'again', 'page')),
     CONSTRAINT fetch_jobs_kind_known CHECK (kind IN ('order', 'orders', 'ticket', 'tickets', 'attendee', 'attendees', 'event', 'events',
                                                      'organizations')),
+    -- It stands in indexes.
+    CONSTRAINT fetch_jobs_path_bounded CHECK (pg_catalog.octet_length(path) <= 2000),
     CONSTRAINT fetch_jobs_path_is_a_path CHECK (path ~ '^/[^/\\]' AND path !~ '[[:cntrl:][:space:]]')
 );
 -- Coalescing: one waiting job for a resource, however many hints arrive. A leased job does not count, so that a hint
@@ -101,7 +103,7 @@ CREATE UNIQUE INDEX fetch_jobs_waiting_idx ON boxoffice.fetch_jobs (platform, pa
 CREATE INDEX fetch_jobs_leased_idx ON boxoffice.fetch_jobs (platform, account, path) WHERE status = 'leased';
 CREATE INDEX fetch_jobs_due_idx ON boxoffice.fetch_jobs (platform, account, priority, due_at) WHERE status IN ('waiting', 'leased');
 CREATE UNIQUE INDEX fetch_jobs_lease_idx ON boxoffice.fetch_jobs (lease_id) WHERE lease_id IS NOT NULL;
-CREATE INDEX fetch_jobs_run_idx ON boxoffice.fetch_jobs (run_id) WHERE run_id IS NOT NULL AND finished_at IS NULL;
+CREATE INDEX fetch_jobs_run_idx ON boxoffice.fetch_jobs (run_id) WHERE run_id IS NOT NULL;
 
 COMMENT ON TABLE boxoffice.fetch_jobs IS 'What has to be fetched from the platforms next. Paths only, never hosts: the worker knows where each platform lives.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.id IS 'Number of the job.';

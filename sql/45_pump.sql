@@ -24,9 +24,10 @@ BEGIN
         INSERT INTO boxoffice.platform_accounts AS a (platform, name, calls_per_hour, announced_at)
             VALUES (split_part(entry, '/', 1), split_part(entry, '/', 2),
                     boxoffice.default_calls_per_hour(split_part(entry, '/', 1)), clock_timestamp())
-            -- A worker that starts may have a new credential: it gets one call to show it.
+            -- A worker that starts may have a new credential: it gets a call to show it.
             ON CONFLICT ON CONSTRAINT platform_accounts_pkey DO UPDATE SET announced_at = excluded.announced_at,
-                status = CASE WHEN a.status = 'stopped' THEN 'probing' ELSE a.status END;
+                status = a.status;
+        PERFORM boxoffice.probe_account(split_part(entry, '/', 1), split_part(entry, '/', 2));
     END LOOP;
     -- What was asked for before anybody had a credential, under a name that nobody has.
     UPDATE boxoffice.fetch_jobs j SET account = boxoffice.account_of(j.platform, j.external_event_id)
@@ -37,6 +38,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION boxoffice.announce_accounts(text[]) IS 'A worker says which credentials it holds, as platform/name. Makes them known, and lets a stopped one make one call to show that it works again.';
+
+CREATE FUNCTION boxoffice.probe_account(platform text, account text) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+BEGIN
+    UPDATE boxoffice.platform_accounts a SET status = 'probing'
+        WHERE a.platform = probe_account.platform AND a.name = probe_account.account AND a.status = 'stopped';
+    IF FOUND THEN
+        -- With something that every credential may see, not with what was refused.
+        PERFORM boxoffice.begin_discovery(platform, account, 'manual', 0);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.probe_account(text, text) IS 'Lets a stopped account make one call at a time until one succeeds, its listing of events first. Used by announce_accounts() and resume_account().';
 
 CREATE FUNCTION boxoffice.default_calls_per_hour(platform text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -78,9 +94,16 @@ BEGIN
             WHERE c.platform = a.platform AND c.name = a.name AND c.minute > moment - interval '61 minutes';
         room := LEAST(room, remaining, a.calls_per_hour - used);
         CONTINUE WHEN room < 1;
-        holding := boxoffice.hold_hints(a, moment);
-        -- A list that has just begun is due as well.
-        moment := clock_timestamp();
+        holding := a.burst_until > moment;
+        IF holding IS NOT TRUE AND a.platform = 'eventbrite' AND (
+            SELECT count(*) FROM (SELECT FROM boxoffice.fetch_jobs j
+                WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.due_at <= moment
+                  AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2))
+                LIMIT a.burst_threshold + 1) waiting) > a.burst_threshold THEN
+            holding := boxoffice.hold_hints(a, moment);
+            -- A list that has just begun is due as well.
+            moment := clock_timestamp();
+        END IF;
         RETURN QUERY
             UPDATE boxoffice.fetch_jobs u SET status = 'leased', lease_id = nextval('boxoffice.fetch_lease_seq'), claimed_at = moment,
                    due_at = moment + interval '2 minutes', attempts = u.attempts + 1
@@ -88,7 +111,9 @@ BEGIN
                   WHERE j.platform = a.platform AND j.account = a.name AND j.status IN ('waiting', 'leased') AND j.due_at <= moment
                     -- What is not urgent leaves calls for hints.
                     AND (j.priority < 3 OR used < a.calls_per_hour * CASE WHEN j.priority = 3 THEN 0.8 ELSE 0.6 END)
-                    AND NOT (holding AND j.status = 'waiting' AND j.run_id IS NULL AND j.kind IN ('order', 'attendee'))
+                    AND NOT (holding IS TRUE AND j.status = 'waiting' AND j.run_id IS NULL AND j.purpose = 'hint'
+                             AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2)))
+                    AND NOT (j.status = 'leased' AND j.attempts >= 10)
                     -- What has changed during a fetch is fetched after it, not beside it.
                     AND NOT (j.run_id IS NULL AND j.status = 'waiting' AND EXISTS (
                         SELECT FROM boxoffice.fetch_jobs l WHERE l.platform = j.platform AND l.account = j.account
@@ -106,7 +131,14 @@ BEGIN
     END LOOP;
     -- A worker with nothing to fetch has time for what is left of synchronisations.
     IF remaining = max_jobs AND EXISTS (SELECT FROM boxoffice.sync_history h WHERE h.status = 'finishing') THEN
-        PERFORM boxoffice.finish_sync_runs(1000);
+        BEGIN
+            PERFORM boxoffice.finish_sync_runs(2000);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'boxoffice: finishing synchronisations failed: % (%)', SQLERRM, SQLSTATE;
+        END;
+        IF EXISTS (SELECT FROM boxoffice.sync_history h WHERE h.status = 'finishing') THEN
+            PERFORM pg_notify('boxoffice_fetch', '');
+        END IF;
     END IF;
 END
 $$;
@@ -125,17 +157,16 @@ DECLARE
     run bigint;
     scopes text[];
 BEGIN
-    IF a.burst_until > moment THEN
-        RETURN true;
-    ELSIF a.platform <> 'eventbrite' OR cardinality(a.organization_ids) = 0 OR a.burst_off_until > moment OR a.status <> 'active' THEN
+    IF cardinality(a.organization_ids) = 0 OR a.burst_off_until > moment OR a.status <> 'active' THEN
         RETURN false;
     END IF;
+    -- What a list has not shown once is not asked for by another list of that kind: it may never show it.
     SELECT count(*) FILTER (WHERE j.kind = 'order'), count(*) FILTER (WHERE j.kind = 'attendee'),
            count(*) FILTER (WHERE j.kind = 'attendee' AND j.restarts > 0)
         INTO orders, attendees, leftover
         FROM boxoffice.fetch_jobs j
-        WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL
-          AND j.kind IN ('order', 'attendee') AND j.due_at <= moment;
+        WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.due_at <= moment
+          AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2));
     scopes := CASE WHEN orders > a.burst_threshold THEN ARRAY['orders'] ELSE '{}'::text[] END
         -- The lists of orders show their attendees too; those that they did not show have a list of their own.
         || CASE WHEN leftover > a.burst_threshold OR (orders <= a.burst_threshold AND attendees > a.burst_threshold)
@@ -149,13 +180,21 @@ BEGIN
         UPDATE boxoffice.fetch_jobs u SET status = 'covered', run_id = run
         FROM (SELECT j.id FROM boxoffice.fetch_jobs j
               WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.due_at <= moment
-                AND (j.kind = 'attendee' OR (j.kind = 'order' AND 'orders' = ANY (scopes)))
+                AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0 AND 'orders' = ANY (scopes))
+                    OR (j.kind = 'attendee' AND j.restarts < CASE WHEN 'attendees' = ANY (scopes) THEN 2 ELSE 1 END))
               ORDER BY j.id FOR UPDATE SKIP LOCKED) k
         WHERE u.id = k.id RETURNING u.created_at)
     SELECT min(created_at) INTO oldest FROM covered;
+    IF oldest IS NULL THEN
+        DELETE FROM boxoffice.sync_history h WHERE h.id = run;
+        RETURN false;
+    END IF;
     -- Clocks differ, and a hint takes a while: what is missed by this is asked for by itself afterwards.
-    PERFORM boxoffice.add_lists(run, 'organization ' || scope, organization, oldest - interval '2 minutes', NULL, false)
-        FROM unnest(scopes) scope, unnest(a.organization_ids) organization;
+    IF (SELECT sum(boxoffice.add_lists(run, 'organization ' || scope, organization, oldest - interval '2 minutes', NULL, false))
+        FROM unnest(scopes) scope, unnest(a.organization_ids) organization) = 0 THEN
+        PERFORM boxoffice.fail_run(run, 'there is no list that can be asked for');
+        RETURN false;
+    END IF;
     UPDATE boxoffice.platform_accounts p SET burst_until = moment + interval '60 seconds'
         WHERE p.platform = a.platform AND p.name = a.name;
     RETURN true;
@@ -261,6 +300,9 @@ BEGIN
         UPDATE boxoffice.ticket_platforms t SET last_sync_error = why
             WHERE t.platform = h.platform AND t.external_event_id = h.external_event_id;
     END IF;
+    IF h.external_event_id IS NULL THEN
+        UPDATE boxoffice.platform_accounts a SET last_error = why WHERE a.platform = h.platform AND a.name = h.account;
+    END IF;
     IF h.mode = 'burst' THEN
         PERFORM boxoffice.uncover(run);
         UPDATE boxoffice.platform_accounts a SET burst_until = NULL, burst_off_until = clock_timestamp() + interval '10 minutes'
@@ -283,11 +325,12 @@ BEGIN
         SELECT 'attendee', t FROM boxoffice.sync_pages g, unnest(g.attendee_ids) t WHERE g.run_id = run
     ), back AS (
         DELETE FROM boxoffice.fetch_jobs j WHERE j.run_id = run AND j.status = 'covered'
-            AND (j.kind, j.resource_id) NOT IN (SELECT s.kind, s.resource_id FROM shown s) RETURNING j.*)
-    INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, resource_id, external_event_id, purpose, priority, attempts, restarts, created_at)
+            AND NOT EXISTS (SELECT FROM shown s WHERE s.kind = j.kind AND s.resource_id = j.resource_id) RETURNING j.*)
+    INSERT INTO boxoffice.fetch_jobs AS w (platform, account, path, kind, resource_id, external_event_id, purpose, priority, attempts, restarts, created_at)
         SELECT platform, account, path, kind, resource_id, external_event_id, purpose, priority, attempts, restarts + 1, created_at
-        FROM back ORDER BY platform, account, path
-        ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL DO NOTHING;
+        FROM back ORDER BY platform, path, account
+        ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL
+        DO UPDATE SET due_at = LEAST(w.due_at, excluded.due_at), priority = LEAST(w.priority, excluded.priority), purpose = 'hint';
     UPDATE boxoffice.fetch_jobs j SET status = 'done', finished_at = clock_timestamp() WHERE j.run_id = run AND j.status = 'covered';
 END
 $$;
@@ -313,7 +356,7 @@ BEGIN
     ELSIF h.external_event_id IS NULL THEN
         -- All events whose own question would have been for no more than this one.
         UPDATE boxoffice.ticket_platforms t SET last_sync_at = h.started_at, last_sync_error = NULL
-            WHERE t.platform = h.platform AND t.event_id IS NOT NULL AND boxoffice.account_of(t.platform, t.external_event_id) = h.account
+            WHERE t.platform = h.platform AND t.event_id IS NOT NULL AND t.account = h.account
               AND t.last_full_sync_at IS NOT NULL AND t.last_sync_at - interval '20 minutes' >= h.since AND t.last_sync_at < h.started_at;
     ELSIF NOT h.dry_run THEN
         UPDATE boxoffice.ticket_platforms t SET last_sync_at = GREATEST(t.last_sync_at, h.started_at), last_sync_error = NULL,
@@ -342,7 +385,9 @@ BEGIN
         INSERT INTO boxoffice.sync_history (platform, account, mode, reason, priority)
             VALUES (platform, account, 'discovery', reason, priority) ON CONFLICT DO NOTHING RETURNING id INTO run;
         -- The account's own region first: what that lists needs no other.
-        PERFORM boxoffice.add_lists(run, 'discovery', account, NULL, NULL, true) WHERE run IS NOT NULL;
+        IF run IS NOT NULL AND boxoffice.add_lists(run, 'discovery', account, NULL, NULL, true) = 0 THEN
+            PERFORM boxoffice.fail_run(run, 'there is no list that can be asked for');
+        END IF;
     END IF;
     RETURN run;
 END
@@ -367,9 +412,11 @@ BEGIN
         WHERE t.platform = begin_account_changes.platform AND t.external_event_id = ANY (events);
     SELECT min(t.last_sync_at) - interval '20 minutes' INTO from_time FROM boxoffice.ticket_platforms t
         WHERE t.platform = begin_account_changes.platform AND t.external_event_id = ANY (events);
-    PERFORM boxoffice.add_lists(run, 'organization ' || kind, organization, from_time, NULL, false)
+    IF (SELECT sum(boxoffice.add_lists(run, 'organization ' || kind, organization, from_time, NULL, false))
         FROM boxoffice.platform_accounts a, unnest(a.organization_ids) organization, unnest(ARRAY['orders', 'attendees']) kind
-        WHERE a.platform = begin_account_changes.platform AND a.name = begin_account_changes.account;
+        WHERE a.platform = begin_account_changes.platform AND a.name = begin_account_changes.account) = 0 THEN
+        PERFORM boxoffice.fail_run(run, 'there is no list that can be asked for');
+    END IF;
     RETURN run;
 END
 $$;
@@ -384,13 +431,6 @@ DECLARE
     e record;
     begun integer := 0;
 BEGIN
-    FOR e IN SELECT p.platform, p.external_event_id FROM boxoffice.ticket_platforms p
-             JOIN boxoffice.platform_accounts a ON a.platform = p.platform AND a.name = p.account AND a.auto_link
-             WHERE p.event_id IS NULL AND p.source_version IS NOT NULL
-             ORDER BY p.platform, p.external_event_id LIMIT 100 LOOP
-        PERFORM boxoffice.link_event(e.platform, e.external_event_id);
-        begun := begun + 1;
-    END LOOP;
     FOR e IN SELECT a.platform, a.name, a.discovered_at FROM boxoffice.platform_accounts a
              WHERE a.status <> 'stopped' AND (a.discovered_at IS NULL OR a.discovered_at < clock_timestamp() - interval '1 hour')
                AND NOT EXISTS (SELECT FROM boxoffice.sync_history h
@@ -403,7 +443,12 @@ BEGIN
     FOR e IN SELECT d.platform, d.account, array_agg(d.external_event_id::text) AS events FROM boxoffice.sync_plan d
              JOIN boxoffice.platform_accounts a ON a.platform = d.platform AND a.name = d.account AND a.status <> 'stopped'
                  AND cardinality(a.organization_ids) > 0
+             -- Only what was found in the account's listing is certain to be in its organizations.
+             JOIN boxoffice.ticket_platforms p ON p.platform = d.platform AND p.external_event_id = d.external_event_id AND p.account = d.account
              WHERE d.due_mode = 'changes' AND d.last_sync_at > clock_timestamp() - interval '1 day'
+               AND NOT EXISTS (SELECT FROM boxoffice.sync_history h
+                   WHERE h.platform = d.platform AND h.account = d.account AND h.mode = 'changes' AND h.external_event_id IS NULL
+                     AND h.status = 'failed' AND h.finished_at > clock_timestamp() - interval '1 hour')
              GROUP BY d.platform, d.account HAVING count(*) > 4 LOOP
         PERFORM boxoffice.begin_account_changes(e.platform, e.account, e.events);
         begun := begun + 1;
@@ -411,6 +456,9 @@ BEGIN
     FOR e IN SELECT d.* FROM boxoffice.sync_plan d
              JOIN boxoffice.platform_accounts a ON a.platform = d.platform AND a.name = d.account AND a.status <> 'stopped'
              WHERE d.due_mode IS NOT NULL
+               AND (d.due_mode <> 'changes' OR NOT EXISTS (SELECT FROM boxoffice.sync_history h
+                   WHERE h.platform = d.platform AND h.account = d.account AND h.mode = 'changes' AND h.external_event_id IS NULL
+                     AND h.status = 'running'))
              ORDER BY d.due_at NULLS FIRST, d.platform, d.external_event_id LIMIT 50 LOOP
         PERFORM boxoffice.begin_event_sync(e.platform, e.external_event_id, e.due_mode,
             CASE e.due_mode WHEN 'full' THEN 'first' WHEN 'reconcile' THEN 'daily' ELSE 'schedule' END,
@@ -420,7 +468,50 @@ BEGIN
     RETURN begun;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.schedule_syncs() IS 'Begins the synchronisations that are due, lists events of accounts once an hour, and links what is to be linked by itself. Says how many things it began.';
+COMMENT ON FUNCTION boxoffice.schedule_syncs() IS 'Begins the synchronisations that are due, and lists the events of accounts once an hour. Says how many things it began.';
+
+CREATE FUNCTION boxoffice.link_found_events(max_events integer) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+DECLARE
+    e record;
+    linked integer := 0;
+BEGIN
+    FOR e IN SELECT p.platform, p.external_event_id FROM boxoffice.ticket_platforms p
+             JOIN boxoffice.platform_accounts a ON a.platform = p.platform AND a.name = p.account AND a.auto_link
+             WHERE p.event_id IS NULL AND p.source_version IS NOT NULL
+             ORDER BY p.platform, p.external_event_id LIMIT max_events LOOP
+        PERFORM boxoffice.link_event(e.platform, e.external_event_id);
+        linked := linked + 1;
+    END LOOP;
+    RETURN linked;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.link_found_events(integer) IS 'Gives events found in listings of accounts with auto_link an event of ours each, at most that many. Says how many.';
+
+CREATE FUNCTION boxoffice.end_lost_fetches() RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    lost record;
+    ended integer := 0;
+BEGIN
+    FOR lost IN UPDATE boxoffice.fetch_jobs j SET status = 'dead', lease_id = NULL, finished_at = clock_timestamp(),
+                    last_error = 'ten workers have taken it and none has handed over an answer'
+                WHERE j.id IN (SELECT k.id FROM boxoffice.fetch_jobs k
+                               WHERE k.status = 'leased' AND k.due_at <= clock_timestamp() AND k.attempts >= 10
+                               ORDER BY k.id FOR UPDATE SKIP LOCKED)
+                RETURNING j.run_id, j.last_error LOOP
+        PERFORM boxoffice.fail_run(lost.run_id, lost.last_error) WHERE lost.run_id IS NOT NULL;
+        ended := ended + 1;
+    END LOOP;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.end_lost_fetches() IS 'Gives up fetches whose leases have run out ten times: whatever their answer does to whoever takes it, it is not to be repeated for ever. Says how many.';
 
 CREATE FUNCTION boxoffice.purge_finished_jobs() RETURNS integer
     LANGUAGE plpgsql VOLATILE
@@ -439,6 +530,8 @@ BEGIN
         WHERE h.finished_at < clock_timestamp() - CASE WHEN h.mode = 'reconcile' THEN interval '400 days'
                                                        WHEN h.status = 'done' AND h.mode <> 'full' THEN interval '2 days'
                                                        ELSE interval '30 days' END;
+    DELETE FROM boxoffice.sync_pages g
+        WHERE NOT EXISTS (SELECT FROM boxoffice.sync_history h WHERE h.id = g.run_id AND h.status IN ('running', 'finishing'));
     DELETE FROM boxoffice.reconciliation_differences d WHERE NOT EXISTS (SELECT FROM boxoffice.sync_history h WHERE h.id = d.run_id);
     RETURN removed;
 END
@@ -455,10 +548,14 @@ BEGIN
         RETURN;
     END IF;
     -- Each by itself: trouble with one must not keep the others from being done.
-    FOREACH task IN ARRAY ARRAY['finish_sync_runs', 'retry_failed_webhooks', 'schedule_syncs', 'purge_finished_jobs'] LOOP
+    FOREACH task IN ARRAY ARRAY['link_found_events', 'end_lost_fetches', 'finish_sync_runs', 'retry_failed_webhooks', 'schedule_syncs',
+                                'purge_finished_jobs'] LOOP
         BEGIN
             CASE task
-                WHEN 'finish_sync_runs' THEN items := boxoffice.finish_sync_runs(4000);
+                -- Waits for deliveries in flight: nothing else may be locked in the same transaction.
+                WHEN 'link_found_events' THEN items := boxoffice.link_found_events(5);
+                WHEN 'end_lost_fetches' THEN items := boxoffice.end_lost_fetches();
+                WHEN 'finish_sync_runs' THEN items := boxoffice.finish_sync_runs(2000);
                 -- Locks orders, as finishing does: not both in one transaction.
                 WHEN 'retry_failed_webhooks' THEN
                     CONTINUE WHEN items > 0;
@@ -470,6 +567,7 @@ BEGIN
                     items := boxoffice.purge_finished_jobs();
             END CASE;
             RETURN NEXT;
+            EXIT WHEN task = 'link_found_events' AND items > 0;
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'boxoffice: task % failed: % (%)', task, SQLERRM, SQLSTATE;
         END;

@@ -66,7 +66,11 @@ BEGIN
         RETURN NEXT boxoffice.begin_discovery(a.platform, a.name, 'manual', 2);
     END LOOP;
     FOR p IN SELECT * FROM boxoffice.ticket_platforms t
-             WHERE t.platform = sync_platform.platform AND t.event_id IS NOT NULL ORDER BY t.external_event_id LOOP
+             WHERE t.platform = sync_platform.platform AND t.event_id IS NOT NULL
+               -- Nobody could read what no account can.
+               AND EXISTS (SELECT FROM boxoffice.platform_accounts k
+                   WHERE k.platform = t.platform AND k.name = boxoffice.account_of(t.platform, t.external_event_id))
+             ORDER BY t.external_event_id LOOP
         RETURN NEXT boxoffice.begin_event_sync(p.platform, p.external_event_id, 'full', 'manual', 2, false);
     END LOOP;
     PERFORM pg_catalog.pg_notify('boxoffice_fetch', '');
@@ -119,12 +123,13 @@ CREATE FUNCTION boxoffice.resume_account(platform text, name text DEFAULT 'defau
 AS $$
 BEGIN
     PERFORM boxoffice.require_platform(platform);
-    UPDATE boxoffice.platform_accounts a SET status = CASE WHEN a.status = 'stopped' THEN 'probing' ELSE a.status END, blocked_until = NULL
+    UPDATE boxoffice.platform_accounts a SET blocked_until = NULL
         WHERE a.platform = resume_account.platform AND a.name = resume_account.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no account "%" of platform "%"', name, platform
             USING ERRCODE = 'no_data_found', HINT = 'SELECT * FROM boxoffice.platform_accounts lists them.';
     END IF;
+    PERFORM boxoffice.probe_account(platform, name);
     PERFORM pg_catalog.pg_notify('boxoffice_fetch', '');
 END
 $$;

@@ -61,7 +61,7 @@ SELECT h.id, h.platform, h.account, h.external_event_id, COALESCE(e.title, p.ext
             WHEN h.expected_items > 0 THEN LEAST(100, pg_catalog.round(100.0 * h.items / h.expected_items)) END::integer AS percent,
        h.rows_changed, pg_catalog.round(h.items / s.seconds, 1) AS items_per_second,
        CASE WHEN h.status = 'running' AND h.items > 0 AND h.expected_items > h.items
-            THEN pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => ((h.expected_items - h.items) / (h.items / s.seconds))::double precision)
+            THEN pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => LEAST((h.expected_items - h.items) / (h.items / s.seconds), 1e8)::double precision)
        END AS estimated_end,
        h.problems, h.missing, h.error
 FROM boxoffice.sync_history h

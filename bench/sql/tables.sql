@@ -97,3 +97,38 @@ ALTER TABLE seed.attendees
 CREATE INDEX ON seed.attendees (event_id);
 CREATE INDEX ON seed.attendees (ticket_sale_id);
 CREATE INDEX ON seed.attendees (status);
+
+-- What a plain synchronisation fills: the columns that the platforms' answers have, with the primary keys and indexes of
+-- the extension's tables.
+CREATE SCHEMA plain;
+CREATE TABLE plain.ticket_sales (
+    platform text NOT NULL,
+    platform_order_id text NOT NULL,
+    event_id text,
+    external_event_id text,
+    customer_name text,
+    customer_email text,
+    currency text,
+    total_amount numeric,
+    refund_status text,
+    purchase_date timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    raw_data jsonb,
+    PRIMARY KEY (platform, platform_order_id)
+);
+CREATE INDEX ON plain.ticket_sales (event_id, purchase_date);
+CREATE TABLE plain.attendees (
+    platform text NOT NULL,
+    platform_order_id text NOT NULL,
+    platform_attendee_id text NOT NULL,
+    event_id text,
+    name text,
+    email text,
+    ticket_type text,
+    barcode text,
+    status text,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    platform_data jsonb,
+    PRIMARY KEY (platform, platform_order_id, platform_attendee_id)
+);
+CREATE INDEX ON plain.attendees (event_id);

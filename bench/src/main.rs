@@ -1,20 +1,27 @@
 //! What `make bench` runs: what one webhook costs, step by step, against the least that PostgreSQL itself takes for it.
 //!
 //! Speed of a machine does not matter here, ratios do: every figure is compared with the *floor*, one transaction of
-//! three prepared bare INSERTs, measured in the same round. Progress goes to stderr, the tables to stdout and, after a
+//! three prepared bare INSERTs, measured in the same round; and a synchronisation with the plain loop that does the same.
+//! Progress goes to stderr, the tables to stdout and, after a
 //! whole run, to `docs/BENCHMARKS.md`.
 
 mod bodies;
 mod core_cost;
 mod cpu;
 mod http;
+mod jobs;
 mod machine;
 mod options;
+mod plain;
+mod platforms;
+mod recorded;
 mod report;
+mod report_sync;
 mod rounds;
 mod server;
 mod statistics;
 mod steps;
+mod sync;
 
 use std::process::{Command, Stdio};
 
@@ -50,13 +57,17 @@ async fn main() -> Result {
     let server = Server::start(&options).await?;
     let steps = if options.steps { steps::measure(&server, &options).await? } else { Vec::new() };
     let mut rounds = Rounds::new(&server, &options).await?;
-    for number in 0..options.rounds {
+    let count = if options.wants_rounds() { options.rounds } else { 0 };
+    for number in 0..count {
         rounds.run(number).await.with_context(|| format!("round {}", number + 1))?;
     }
     let results = rounds.finish().await?;
 
+    let sync = if options.wants('h') { Some(sync::measure(&server, &options).await?) } else { None };
+
     let settings = server.settings().await?;
-    let page = report::page(&report::Input { options: &options, machine: &machine, settings, core, steps, results });
+    let page =
+        report::page(&report::Input { options: &options, machine: &machine, settings, core, steps, results, sync });
     println!("{page}");
     if options.is_whole() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/BENCHMARKS.md");

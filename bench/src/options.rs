@@ -7,12 +7,13 @@ pub const HELP: &str = "\
 Usage: make bench [QUICK=1] [ARGS=\"...\"]
   --quick         a minute instead of five; the table is printed, but not kept (QUICK=1 does the same)
   --rounds N      rounds of everything that is compared
-  --only LETTERS  some of: b floor, c single calls, d batches of 64, e HTTP, f updates and duplicates, g steps
+  --only LETTERS  some of: b floor, c single calls, d batches of 64, e HTTP, f updates and duplicates, g steps,
+                  h synchronisation
   --help          this
 ";
 
 /// Letters that `--only` takes.
-const PARTS: &str = "bcdefg";
+const PARTS: &str = "bcdefgh";
 
 /// Clients of pgbench.
 pub const CLIENTS: usize = 8;
@@ -36,6 +37,14 @@ pub struct Options {
     pub step_calls: usize,
     /// Whether the steps are measured.
     pub steps: bool,
+    /// Orders of each platform in a synchronisation.
+    pub orders: usize,
+    /// How often it is measured: a round takes minutes.
+    pub sync_rounds: usize,
+    /// Calls whose times are measured one by one.
+    pub jobs: usize,
+    /// Seconds for which an idle worker is watched.
+    pub idle_seconds: u64,
     only: String,
 }
 
@@ -64,14 +73,34 @@ impl Options {
         }
         let (rounds_default, calls, batches, seconds, step_calls) =
             if quick { (2, 400, 12, 1, 200) } else { (5, 1000, 30, 3, 1000) };
+        let (orders, jobs, idle_seconds) = if quick { (1000, 300, 5) } else { (10_000, 2000, 20) };
         let rounds = rounds.unwrap_or(rounds_default);
         let steps = only.contains('g');
-        Ok(Some(Options { quick, rounds, calls, batches, seconds, step_calls, steps, only }))
+        let sync_rounds = rounds.min(3);
+        Ok(Some(Options {
+            quick,
+            rounds,
+            calls,
+            batches,
+            seconds,
+            step_calls,
+            steps,
+            orders,
+            sync_rounds,
+            jobs,
+            idle_seconds,
+            only,
+        }))
     }
 
     /// Whether a part is to be measured. The floor always is: the others are compared with it.
     pub fn wants(&self, part: char) -> bool {
         part == 'b' || self.only.contains(part)
+    }
+
+    /// Whether anything is to be compared with the floor.
+    pub fn wants_rounds(&self) -> bool {
+        "bcdef".chars().any(|part| self.only.contains(part))
     }
 
     /// Whether the table is worth keeping.

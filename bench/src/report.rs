@@ -8,6 +8,7 @@ use crate::options::{CLIENTS, Options};
 use crate::rounds::{Contender, Figure, Results};
 use crate::statistics::Spread;
 use crate::steps::Step;
+use crate::{report_sync, sync};
 
 /// What the page is made of.
 pub struct Input<'a> {
@@ -23,6 +24,8 @@ pub struct Input<'a> {
     pub steps: Vec<Step>,
     /// (b) to (f)
     pub results: Results,
+    /// (h)
+    pub sync: Option<sync::Results>,
 }
 
 /// Longest that 99 of 100 answers may take at 64 connections, in milliseconds.
@@ -53,6 +56,15 @@ fn write_page(page: &mut String, input: &Input<'_>) -> std::fmt::Result {
     )?;
     writeln!(page, "- each webhook: {bytes} bytes, HMAC-SHA256, an order with two attendees, linked event\n")?;
 
+    if !results.floor.is_empty() {
+        floor(page, results)?;
+    }
+    core(page, input)?;
+    steps(page, input)?;
+    input.sync.as_ref().map_or(Ok(()), |sync| report_sync::write(page, sync))
+}
+
+fn floor(page: &mut String, results: &Results) -> std::fmt::Result {
     writeln!(page, "## Against the floor\n")?;
     writeln!(
         page,
@@ -79,8 +91,7 @@ fn write_page(page: &mut String, input: &Input<'_>) -> std::fmt::Result {
             results.acknowledged, results.cut_off, results.worker_mib
         )?;
     }
-    core(page, input)?;
-    steps(page, input)
+    Ok(())
 }
 
 fn figures_of(results: &Results, contender: Contender) -> &[Figure] {

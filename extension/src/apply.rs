@@ -1,5 +1,7 @@
 //! Applies what has been understood: merge, project, enqueue. Failures stay with the delivery that caused them.
 
+use std::collections::BTreeMap;
+
 use boxoffice_core::merge::Look;
 use boxoffice_core::observation::{Observation, OrderKey};
 use boxoffice_core::platform::Platform;
@@ -34,6 +36,14 @@ pub struct Effects {
     pub looks: Vec<(OrderKey, Option<String>, Look)>,
     /// Rows that were not as they should be.
     pub differences: Vec<Difference>,
+}
+
+impl Effects {
+    fn add(&mut self, more: Effects) {
+        self.written.add(more.written);
+        self.looks.extend(more.looks);
+        self.differences.extend(more.differences);
+    }
 }
 
 /// What came of applying a batch.
@@ -96,16 +106,42 @@ fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner)
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|&i| (tasks[i].platform, tasks[i].order_id.as_deref()));
     for i in order {
-        let result = server::in_subtransaction(|| together(client, &tasks[i..=i], manner));
-        let result = result.map(|(news, effects)| {
-            all.written.add(effects.written);
-            all.looks.extend(effects.looks);
-            all.differences.extend(effects.differences);
-            news == [true]
-        });
+        let result = match server::in_subtransaction(|| together(client, &tasks[i..=i], manner)) {
+            Ok((news, effects)) => {
+                all.add(effects);
+                Ok(news == [true])
+            }
+            Err(error) => order_by_order(client, tasks[i], manner, error, &mut all),
+        };
         verdicts[i] = Some(verdict(tasks[i], result));
     }
     Applied { verdicts: verdicts.into_iter().flatten().collect(), effects: all }
+}
+
+/// A page that could not be applied as a whole: each order of it by itself, so that one does not take the others with it.
+/// The page counts as failed all the same, and is tried again.
+fn order_by_order(
+    client: &mut SpiClient<'_>,
+    task: &Understood,
+    manner: Manner,
+    error: Error,
+    all: &mut Effects,
+) -> Result<bool> {
+    let Meaning::Apply(facts) = &task.meaning else { return Err(error) };
+    let mut orders: BTreeMap<&OrderKey, Vec<Observation>> = BTreeMap::new();
+    for fact in facts {
+        orders.entry(&fact.key).or_default().push(fact.clone());
+    }
+    if orders.len() < 2 {
+        return Err(error);
+    }
+    for facts in orders.into_values() {
+        let alone = Understood { meaning: Meaning::Apply(facts), ..task.without_facts() };
+        if let Ok((_, effects)) = server::in_subtransaction(|| together(client, &[&alone], manner)) {
+            all.add(effects);
+        }
+    }
+    Err(error)
 }
 
 /// Applies all of them or fails. Says which of them said something new.

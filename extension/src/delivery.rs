@@ -38,6 +38,21 @@ pub struct Understood {
     pub notes: Vec<String>,
 }
 
+impl Understood {
+    /// The same, about nothing; events and notes stay.
+    pub fn without_facts(&self) -> Understood {
+        Understood {
+            platform: self.platform,
+            event_type: self.event_type.clone(),
+            order_id: self.order_id.clone(),
+            meaning: Meaning::Apply(Vec::new()),
+            mentioned: self.mentioned.clone(),
+            events: self.events.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+}
+
 /// A delivery that is not believed.
 pub struct Rejected {
     /// `None`: there is no such platform.

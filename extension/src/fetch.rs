@@ -22,6 +22,8 @@ use page::{good, log};
 const SECOND: Micros = 1_000_000;
 /// How long a resource that a hint has announced may be invisible.
 const GRACE: Micros = 300 * SECOND;
+/// How long what was refused waits, so that something else shows whether the credential is good.
+const REFUSED: Micros = 600 * SECOND;
 /// How often a list may begin anew because its place was lost.
 const RESTARTS: i32 = 5;
 /// How often because it has become shorter, which may have hidden something.
@@ -159,8 +161,10 @@ fn limited(client: &mut SpiClient<'_>, mut job: Job, wait: Option<Micros>, now: 
     // Without a word for how long: the limit is by the hour, so minutes, and longer if that is not enough.
     let seed = job.id.unsigned_abs();
     let pause = wait.unwrap_or_else(|| backoff::DELIVERY.delay(job.attempts.min(6), seed));
-    accounts::trouble(client, job.platform, &job.account, "HTTP 429: too many calls", Some(pause), seed)?;
-    if wait.is_some() {
+    let pause = pause.max(SECOND);
+    accounts::trouble(client, job.platform, &job.account, "HTTP 429: too many calls", Some(pause), false, seed)?;
+    // Who says "at once" again and again is not to be believed for ever.
+    if wait.is_some_and(|wait| wait >= 5 * SECOND) {
         job.attempts -= 1;
     }
     jobs::again(client, &job, now, Some("HTTP 429: too many calls"))?;
@@ -169,8 +173,16 @@ fn limited(client: &mut SpiClient<'_>, mut job: Job, wait: Option<Micros>, now: 
 
 fn refused(client: &mut SpiClient<'_>, mut job: Job, reason: &str, now: Micros) -> Result<Outcome> {
     let first = accounts::stop(client, job.platform, &job.account, reason)?;
-    job.attempts -= 1;
-    jobs::again(client, &job, now, Some(reason))?;
+    if first && backoff::FETCH.is_spent(job.attempts) {
+        // The credential has been good for others ten times: it is this resource that is not ours.
+        dead(client, &job, reason)?;
+    } else {
+        if !first {
+            job.attempts -= 1;
+        }
+        // Others first, when it goes on: what was refused may be the only thing that is.
+        jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
+    }
     if !first {
         return Ok(("retry", "the account is stopped".to_owned()));
     }
@@ -202,12 +214,14 @@ fn trouble(
     let delay = backoff::FETCH.delay(job.attempts, seed);
     let spent = backoff::FETCH.is_spent(job.attempts);
     // The account last: whoever claims locks it first.
-    let in_trouble = accounts::trouble(client, job.platform, &job.account, reason, wait, seed)? && everywhere;
-    if spent && !in_trouble {
+    let counts = wait.is_none() || everywhere;
+    let in_trouble = accounts::trouble(client, job.platform, &job.account, reason, wait, counts, seed)? && everywhere;
+    // Not this job's fault: when the platform is back, it is tried at once.
+    let forgiven = in_trouble || (everywhere && wait.is_some());
+    if spent && !forgiven {
         return dead(client, &job, reason);
     }
-    if in_trouble {
-        // Not this job's fault: when the platform is back, it is tried at once.
+    if forgiven {
         job.attempts -= 1;
         jobs::again(client, &job, now, Some(reason))?;
     } else {

@@ -16,7 +16,7 @@ use crate::store::runs::{self, Left, Mode, Run};
 use crate::store::{jobs, orders};
 
 /// Orders that are dealt with at a time.
-const CHUNK: i32 = 500;
+const CHUNK: i32 = 1000;
 
 /// All pages of a run are read. A complete reading has something left to be done, order by order; the others end here.
 pub fn end_of_pages(client: &mut SpiClient<'_>, run: &Run) -> Result<()> {
@@ -27,7 +27,7 @@ pub fn end_of_pages(client: &mut SpiClient<'_>, run: &Run) -> Result<()> {
     }
 }
 
-/// Goes on with runs that have read all their pages, with at most that many orders; says with how many it did.
+/// Goes on with a run that has read all its pages, with at most that many orders; says with how many it did.
 pub fn finish_some(limit: i32) -> Result<i32> {
     let mut done = 0;
     Spi::connect_mut(|client| {
@@ -36,8 +36,11 @@ pub fn finish_some(limit: i32) -> Result<i32> {
             let Some(run) = runs::finishing(client)? else { break };
             let chunk = CHUNK.min(limit - done).max(1);
             let left = runs::left(client, &run, chunk)?;
-            settle(client, &run, &left)?;
-            // A run counts as an item too, so that many empty ones do not take for ever.
+            // A run that cannot be finished must not keep the others from it.
+            if let Err(error) = server::in_subtransaction(|| settle(client, &run, &left)) {
+                runs::fail(client, run.id, &format!("could not be finished: {}", error.message()))?;
+                break;
+            }
             done += i32::try_from(left.len()).unwrap_or(i32::MAX).max(1);
             let missing = left.iter().filter(|order| order.missing).count();
             if let Some(last) = left.last() {
@@ -45,6 +48,8 @@ pub fn finish_some(limit: i32) -> Result<i32> {
             }
             if left.len() < usize::try_from(chunk).unwrap_or(0) {
                 runs::close(client, run.id)?;
+                // The next one begins with low keys again, and locks are taken in key order.
+                break;
             }
         }
         Ok(done)

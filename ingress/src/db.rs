@@ -3,6 +3,8 @@
 
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -40,6 +42,8 @@ pub struct Postgres {
     setup: String,
     /// Over all hosts of the URL.
     longest_attempt: Duration,
+    /// Whether the database has been told which accounts this process holds.
+    pub(crate) announced: Arc<AtomicBool>,
 }
 
 impl Postgres {
@@ -67,7 +71,7 @@ impl Postgres {
             "SET statement_timeout = {}; SET client_min_messages = error",
             config.batch_timeout.as_millis().max(1)
         );
-        Ok(Postgres { config: database, tls, setup, longest_attempt })
+        Ok(Postgres { config: database, tls, setup, longest_attempt, announced: Arc::default() })
     }
 
     /// A connection that is set up. `wake` is called at every notification.

@@ -1,5 +1,7 @@
 //! The calls of the outbound pump.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Statement};
@@ -29,8 +31,14 @@ impl PgOutbound {
         if listens {
             link.client.batch_execute(LISTEN).await?;
         }
-        if !accounts.is_empty() {
-            link.client.query(ANNOUNCE, &[&accounts]).await?;
+        // Once in the life of a process: an account that the platform has stopped is given another chance by a restart, not
+        // by each connection.
+        if !accounts.is_empty() && !store.announced.swap(true, Ordering::Relaxed) {
+            let told = link.client.query(ANNOUNCE, &[&accounts]).await;
+            if told.is_err() {
+                store.announced.store(false, Ordering::Relaxed);
+            }
+            told?;
         }
         let claim = link.client.prepare(CLAIM).await?;
         let complete = link.client.prepare(COMPLETE).await?;

@@ -70,7 +70,12 @@ impl Page {
         let pagination = body.get("pagination");
         let number = |name: &str| pagination.and_then(|p| p.get(name)).and_then(Value::as_i64);
         Page {
-            total: body.get("total").and_then(Value::as_i64).or_else(|| number("object_count")),
+            // Anything else is a mistake, and would spoil sums.
+            total: body
+                .get("total")
+                .and_then(Value::as_i64)
+                .or_else(|| number("object_count"))
+                .filter(|total| (0..=1_000_000_000).contains(total)),
             has_more: pagination.and_then(|p| p.get("has_more_items")).and_then(Value::as_bool),
             continuation: pagination
                 .and_then(|p| p.get("continuation"))

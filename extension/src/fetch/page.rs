@@ -17,6 +17,9 @@ use crate::store::runs::{self, Mode, Progress, Run};
 use crate::store::{accounts, now};
 use crate::{finish, reconcile, resource};
 
+/// Longest path that can be asked for, in bytes: it stands in indexes.
+const PATH_MAX: usize = 2000;
+
 /// Takes what was asked for.
 pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>, now: Micros) -> Result<Outcome> {
     let resources = match job.platform.resource(job.kind, answered.body, Some(job.claimed_at)) {
@@ -30,10 +33,10 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
     };
     let page = Read::of(&job, &resources);
     let problems = resources.notes.len();
-    let effects = match &run {
+    let (effects, failed) = match &run {
         Some(run) if run.mode == Mode::Reconcile && run.dry_run => {
             reconcile::preview(client, run, &resources.observations)?;
-            Effects::default()
+            (Effects::default(), None)
         }
         run => keep(client, &job, run.as_ref(), resources, answered)?,
     };
@@ -46,7 +49,7 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
         }
     }
     let next = match &run {
-        Some(run) => turn(client, &job, run, &page, effects.written.rows(), problems)?,
+        Some(run) => turn(client, &job, run, &page, effects.written.rows(), problems, failed)?,
         None => {
             page.next.is_some() && job.run_id.is_none() && {
                 // A list that belongs to no run: the attendees of one order.
@@ -105,7 +108,7 @@ fn attendees(fact: &Fact) -> Vec<&str> {
     }
 }
 
-/// Merges what was read, and keeps the body when it has changed something or could not be applied: what says nothing new
+/// Merges what was read; also says why it could not be applied wholly. Keeps the body when it has changed something or could not be applied: what says nothing new
 /// is counted by its run, and the log does not grow with every look at an unchanged page.
 fn keep(
     client: &mut SpiClient<'_>,
@@ -113,7 +116,7 @@ fn keep(
     run: Option<&Run>,
     resources: Resources,
     answered: &Answered<'_>,
-) -> Result<Effects> {
+) -> Result<(Effects, Option<String>)> {
     let task = resource::understood(job.platform, job.kind, resources);
     let comparing = run.is_some_and(|run| run.mode == Mode::Reconcile);
     let manner = if comparing { Manner::Comparing } else { Manner::Trusting };
@@ -125,7 +128,10 @@ fn keep(
     if let Some(verdict) = applied.verdicts.first().filter(|verdict| worth(verdict.status)) {
         log(client, job, &task, answered, verdict)?;
     }
-    Ok(applied.effects)
+    let unapplied = applied.verdicts.first().filter(|verdict| !verdict.status.is_final());
+    let error = unapplied.and_then(|verdict| verdict.error.as_ref());
+    let failed = error.map(|(code, message)| format!("a page could not be applied ({code}): {message}"));
+    Ok((applied.effects, failed))
 }
 
 /// Keeps an answer in the log, with what was asked.
@@ -167,6 +173,7 @@ fn turn(
     page: &Read,
     changed: usize,
     problems: usize,
+    failed: Option<String>,
 ) -> Result<bool> {
     let platform = job.platform;
     if run.mode == Mode::Discovery {
@@ -188,6 +195,10 @@ fn turn(
     let shorter = job.list_total.zip(page.total).is_some_and(|(before, now)| now < before) && job.restarts < SHORTER;
     let next = if shorter { Some((platform.first_page(&job.path), job.restarts + 1)) } else { None };
     let next = next.or_else(|| page.next.clone().map(|path| (path, job.restarts)));
+    if next.as_ref().is_some_and(|(path, _)| path.len() > PATH_MAX) {
+        runs::fail(client, run.id, "the platform's word for the next page is too long")?;
+        return Ok(false);
+    }
     let seen: Vec<&str> =
         if job.kind == ResourceKind::Orders { page.orders.iter().map(String::as_str).collect() } else { Vec::new() };
     let attendees: Vec<&str> =
@@ -206,9 +217,12 @@ fn turn(
         kind: job.kind,
         fetched_at: job.claimed_at,
         ends_list: next.is_none(),
+        failed,
     };
     match runs::progress(client, run.id, &progress)? {
-        Some(0) if next.is_none() => finish::end_of_pages(client, run)?,
+        Some((0, None)) if next.is_none() => finish::end_of_pages(client, run)?,
+        // Everything that could be read was read; but what is not here must not count as synchronised.
+        Some((0, Some(error))) if next.is_none() => runs::fail(client, run.id, &error)?,
         Some(_) if next.is_none() => jobs::begin_next_list(client, run.id)?,
         _ => {}
     }

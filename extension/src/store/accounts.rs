@@ -13,9 +13,20 @@ use crate::error::Result;
 const IN_TROUBLE: i32 = 3;
 
 static WELL: Plan = Plan {
-    sql: "UPDATE boxoffice.platform_accounts SET failures = 0, status = 'active', blocked_until = NULL, last_error = NULL,
-              stopped_reason = NULL, stopped_at = NULL
-          WHERE platform = $1 AND name = $2 AND (failures > 0 OR status = 'probing' OR last_error IS NOT NULL) AND status <> 'stopped'",
+    sql: "UPDATE boxoffice.platform_accounts SET failures = 0, status = 'active', last_error = NULL, stopped_reason = NULL,
+              stopped_at = NULL
+          WHERE platform = $1 AND name = $2 AND (failures > 0 OR status = 'probing' OR last_error IS NOT NULL) AND status <> 'stopped'
+          RETURNING 1",
+    types: &[TEXTOID, TEXTOID],
+};
+
+// What was put off because the credential was refused.
+static GO_ON: Plan = Plan {
+    sql: "UPDATE boxoffice.fetch_jobs u SET due_at = clock_timestamp()
+          FROM (SELECT j.id FROM boxoffice.fetch_jobs j WHERE j.platform = $1 AND j.account = $2 AND j.status = 'waiting'
+                    AND j.due_at > clock_timestamp() AND j.due_at < 'infinity' AND j.last_error LIKE 'HTTP 40%' ORDER BY j.id
+                FOR UPDATE SKIP LOCKED) d
+          WHERE u.id = d.id",
     types: &[TEXTOID, TEXTOID],
 };
 
@@ -39,7 +50,7 @@ static STOP: Plan = Plan {
 
 static LEARN_ORGANIZATIONS: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts
-          SET organization_ids = ARRAY(SELECT DISTINCT o FROM unnest(organization_ids || $3) o ORDER BY o)
+          SET organization_ids = ARRAY(SELECT DISTINCT o FROM unnest(organization_ids || $3) o WHERE o ~ '^[A-Za-z0-9_-]{1,64}$' ORDER BY o)
           WHERE platform = $1 AND name = $2 RETURNING cardinality(organization_ids)::bigint",
     types: &[TEXTOID, TEXTOID, TEXTARRAYOID],
 };
@@ -58,23 +69,27 @@ static CLAIM_EVENTS: Plan = Plan {
 
 /// A call has succeeded.
 pub fn well(client: &mut SpiClient<'_>, platform: Platform, name: &str) -> Result<()> {
-    WELL.write(client, &[platform.as_str().into(), name.into()])?;
+    let key = [platform.as_str().into(), name.into()];
+    if !WELL.write(client, &key)?.is_empty() {
+        GO_ON.write(client, &key)?;
+    }
     Ok(())
 }
 
 /// A call has met with trouble. Says whether all of the account's calls do, which is then no fault of a single job.
 ///
-/// `wait`: how long the platform wants us to wait, in microseconds.
+/// `wait`: how long the platform wants us to wait, in microseconds. `counts`: it is a failure, not a limit.
 pub fn trouble(
     client: &mut SpiClient<'_>,
     platform: Platform,
     name: &str,
     reason: &str,
     wait: Option<Micros>,
+    counts: bool,
     seed: u64,
 ) -> Result<bool> {
     let key = platform.as_str();
-    let table = TROUBLE.write(client, &[key.into(), name.into(), reason.into(), wait.is_none().into()])?;
+    let table = TROUBLE.write(client, &[key.into(), name.into(), reason.into(), counts.into()])?;
     let failures = if table.is_empty() { 0 } else { table.first().get_one::<i32>()?.unwrap_or_default() };
     let in_trouble = failures >= IN_TROUBLE;
     let pause = wait.or(in_trouble.then(|| backoff::ACCOUNT.delay(failures - IN_TROUBLE + 1, seed)));

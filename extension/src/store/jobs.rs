@@ -37,7 +37,7 @@ static HURRY: Plan = Plan {
           FROM (SELECT j.id FROM (SELECT unnest($1) AS platform, unnest($2) AS path) k
                 JOIN boxoffice.fetch_jobs j ON j.platform = k.platform AND j.path = k.path
                 WHERE j.status = 'waiting' AND j.run_id IS NULL AND j.due_at > clock_timestamp()
-                ORDER BY j.id FOR UPDATE OF j SKIP LOCKED) d
+                ORDER BY j.platform, j.path, j.account FOR UPDATE OF j) d
           WHERE u.id = d.id",
     types: &[TEXTARRAYOID, TEXTARRAYOID],
 };
@@ -54,7 +54,8 @@ static PAGE: Plan = Plan {
     sql: "INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, external_event_id, purpose, priority, run_id, restarts,
               list_total, due_at, created_at)
           SELECT platform, account, $2, kind, external_event_id, 'page', priority, run_id, $3, $4, clock_timestamp(), clock_timestamp()
-          FROM boxoffice.fetch_jobs WHERE id = $1",
+          FROM boxoffice.fetch_jobs WHERE id = $1
+          ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL DO NOTHING",
     types: &[INT8OID, TEXTOID, INT4OID, INT8OID],
 };
 
@@ -78,7 +79,8 @@ static AGAIN: Plan = Plan {
           SELECT platform, account, $2, kind, resource_id, external_event_id, purpose, priority, run_id,
               $3, $4, $5, list_total, $6, created_at FROM old
           ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL
-          DO UPDATE SET due_at = LEAST(j.due_at, excluded.due_at) WHERE excluded.due_at < j.due_at",
+          DO UPDATE SET due_at = LEAST(j.due_at, excluded.due_at), priority = LEAST(j.priority, excluded.priority),
+              purpose = CASE WHEN 'hint' IN (j.purpose, excluded.purpose) THEN 'hint' ELSE j.purpose END",
     types: &[INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID],
 };
 

@@ -30,9 +30,9 @@ static PROGRESS: Plan = Plan {
               rows_changed = rows_changed + $4, problems = problems + $5,
               orders_from = CASE WHEN $6 = 'orders' THEN LEAST(orders_from, $7) ELSE orders_from END,
               tickets_from = CASE WHEN $6 = 'tickets' THEN LEAST(tickets_from, $7) ELSE tickets_from END,
-              open_lists = open_lists - CASE WHEN $8 THEN 1 ELSE 0 END
-          WHERE id = $1 RETURNING open_lists, status",
-    types: &[INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, BOOLOID],
+              open_lists = open_lists - CASE WHEN $8 THEN 1 ELSE 0 END, error = COALESCE(error, $9)
+          WHERE id = $1 RETURNING open_lists, status, error",
+    types: &[INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, BOOLOID, TEXTOID],
 };
 
 static SHOWN: Plan = Plan {
@@ -116,7 +116,7 @@ pub struct Run {
 }
 
 /// What one page adds to a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Progress {
     /// Items on it.
     pub items: usize,
@@ -132,6 +132,8 @@ pub struct Progress {
     pub fetched_at: Micros,
     /// It is the last one of its list.
     pub ends_list: bool,
+    /// Why it could not be applied wholly.
+    pub failed: Option<String>,
 }
 
 /// An order at the end of a complete reading.
@@ -181,8 +183,9 @@ fn run(row: &SpiHeapTupleData<'_>) -> Result<Run> {
     })
 }
 
-/// Adds a page to a run; returns how many lists are still to be read, or `None` when the run goes on no more.
-pub fn progress(client: &mut SpiClient<'_>, run: i64, page: &Progress) -> Result<Option<i32>> {
+/// Adds a page to a run; returns how many lists are still to be read and whether a page could not be applied, or `None`
+/// when the run goes on no more.
+pub fn progress(client: &mut SpiClient<'_>, run: i64, page: &Progress) -> Result<Option<(i32, Option<String>)>> {
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let mut table = PROGRESS.write(
         client,
@@ -195,11 +198,13 @@ pub fn progress(client: &mut SpiClient<'_>, run: i64, page: &Progress) -> Result
             page.kind.as_str().into(),
             timestamp(page.fetched_at).into(),
             page.ends_list.into(),
+            page.failed.as_deref().into(),
         ],
     )?;
     let Some(row) = table.next() else { return Ok(None) };
     let running = row.get::<String>(2)?.as_deref() == Some("running");
-    Ok(row.get::<i32>(1)?.filter(|_| running))
+    let error = row.get::<String>(3)?;
+    Ok(row.get::<i32>(1)?.filter(|_| running).map(|open| (open, error)))
 }
 
 /// Keeps what a page has shown until the run ends.

@@ -1,44 +1,36 @@
-//! A realistic day of deliveries, over HTTP, correctly signed: `make demo`.
+//! A day on two platforms, seen from the database: `make demo`.
 //!
-//! Hundreds of orders over several events on both platforms: paid, free, pending, partly and wholly refunded,
-//! cancelled; some deliveries come twice, many out of order, one is forged and one is broken. All of it is made from a
-//! seed, so a second run sends the same orders again and changes nothing. At the end the analytics of the database must
-//! equal sums that were worked out here from the orders alone; otherwise the exit code is 1.
+//! Both platforms are fakes with real HTTP. Tickets are bought, refunded, transferred, scanned; of the webhooks about it
+//! some get lost, some come twice, and none in its order; one delivery is forged and one is broken. What webhooks have not
+//! brought comes with a synchronisation, what nobody was told with a reconciliation. At the end tables and analytics must
+//! be what the platforms know to be true; otherwise the exit code is 1.
 //!
-//! Eventbrite's deliveries are hints: what they point to is fetched. Here the demo itself plays the platform and
-//! answers the waiting jobs. Environment: `BOXOFFICE_URL`, `DATABASE_URL`, `HUMANITIX_WEBHOOK_SECRET`,
-//! `EVENTBRITE_PATH_TOKEN`.
+//! Each run has events and accounts of its own, so that it adds to the database and changes nothing that is there. The
+//! webhooks go to the worker of `make up`; a second worker, which ends with the demo, asks the fakes. Environment:
+//! `BOXOFFICE_URL`, `DATABASE_URL`, `INGRESS_DATABASE_URL`, `HUMANITIX_WEBHOOK_SECRET`, `EVENTBRITE_PATH_TOKEN`, and the
+//! worker's program in `BOXOFFICE_TEST_INGRESS`.
 
-mod eventbrite;
-mod humanitix;
 mod ledger;
-mod random;
 mod shows;
+mod visit;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, ensure};
-use boxoffice_tests::Result;
-use boxoffice_tests::http::Connection;
-use hyper::Method;
-use tokio::task::JoinSet;
+use anyhow::{Context as _, bail, ensure};
+use boxoffice_tests::fake::{Fake, Platform, Sender, Sent, TruthOrder, clock};
+use boxoffice_tests::random::Random;
+use boxoffice_tests::{Result, http, shown, sign};
 use tokio_postgres::{Client, NoTls};
 
-use eventbrite::Platform;
-use random::Random;
-use shows::{Calendar, DAY, Delivery, Expected, SHOWS};
+use shows::{Orders, SHOWS};
+use visit::Visit;
 
-/// Makes the day what it is.
-const SEED: u64 = 20_260_306;
-/// Senders at a time.
-const SENDERS: usize = 8;
-/// The day in pieces; after each of them the waiting jobs are answered.
-const PIECES: [(u64, &str); 4] = [(9 * 60, "night"), (13 * 60, "morning"), (18 * 60, "afternoon"), (DAY, "evening")];
-
-/// How many answers there were of each kind: path without token, status, outcome.
-type Counts = BTreeMap<(&'static str, u16, String), usize>;
+const PLATFORMS: [Platform; 2] = [Platform::Humanitix, Platform::Eventbrite];
+/// Parts of the day, and how many hours before now each of them was.
+const PARTS: [(&str, i64); 4] = [("night", 14), ("morning", 10), ("afternoon", 6), ("evening", 3)];
+/// Longest list of differences that is shown.
+const SHOWN: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -56,199 +48,195 @@ fn setting(name: &str) -> Result<String> {
 }
 
 async fn run() -> Result {
-    let (url, secret, token) =
-        (setting("BOXOFFICE_URL")?, setting("HUMANITIX_WEBHOOK_SECRET")?, setting("EVENTBRITE_PATH_TOKEN")?);
-    let address =
-        url.strip_prefix("http://").context("BOXOFFICE_URL must begin with http://")?.trim_end_matches('/').to_owned();
     let (client, connection) =
         tokio_postgres::connect(&setting("DATABASE_URL")?, NoTls).await.context("cannot connect to DATABASE_URL")?;
     tokio::spawn(connection);
-
-    let calendar = calendar(&client).await?;
-    let (orders, platform, mut deliveries) = make(&calendar, &secret, &token);
-    println!("{} orders of {} on {} shows: {} deliveries", orders.len(), calendar.day, SHOWS.len(), deliveries.len());
-
-    let counts = Arc::new(Mutex::new(Counts::new()));
-    let mut random = Random::new(SEED + 1);
-    let mut from = 0;
-    for (piece, (until, name)) in PIECES.into_iter().enumerate() {
-        let mut part: Vec<Delivery> =
-            deliveries.extract_if(.., |delivery| (from..until).contains(&delivery.minute)).collect();
-        // Nothing arrives in the order in which it happened.
-        random.shuffle(&mut part);
-        let sent = part.len();
-        send(&address, part, &counts).await?;
-        let answered = answer_jobs(&client, &platform, &calendar, until).await?;
-        println!("  {name:<10} {sent:>4} deliveries, {answered:>3} resources fetched");
-        if piece == 0 {
-            // Sales that came before the link get their event now, later ones at once.
-            link(&client, &calendar).await?;
-            println!("  linked {} shows to their events", SHOWS.len());
-        }
-        from = until;
+    let number = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let fake = Fake::builder()
+        .seed(number)
+        .bridge(&setting("HUMANITIX_WEBHOOK_SECRET")?)
+        .webhook("https://hooks.example.com/webhooks/eventbrite", &number.to_string())
+        .clock_offset(-15 * 60 * clock::MINUTE)
+        .start()
+        .await?;
+    let day = Day::open(&client, fake, number)?;
+    let visit = Visit::begin(&client, &setting("INGRESS_DATABASE_URL")?, &day.fake, number).await?;
+    let told = day.tell(&visit).await;
+    // Whatever has happened, nothing stays behind.
+    let complaints = visit.end().await?;
+    if told.is_err() {
+        complaints.iter().for_each(|line| eprintln!("{line}"));
     }
-
-    println!("\n  {:<28} {:>4}  {:<10} {:>5}", "answered", "HTTP", "outcome", "times");
-    for ((path, status, outcome), times) in counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        println!("  {path:<28} {status:>4}  {outcome:<10} {times:>5}");
-    }
-    let mut events: Vec<&str> = SHOWS.iter().map(|show| show.event_id).collect();
-    events.dedup();
-    ledger::check(&client, &events, &orders).await?;
-    println!(
-        "\n  checked: sales, tickets, attendees and money of {} events equal what was sold\n",
-        ledger::expected(&orders).len()
-    );
-    Ok(())
+    told
 }
 
-/// Yesterday; or the day of an earlier run, so that its orders come again and not others.
-async fn calendar(client: &Client) -> Result<Calendar> {
-    let query = "SELECT COALESCE((SELECT (starts_at AT TIME ZONE 'UTC')::date - $2::int \
-            FROM boxoffice.ticket_events WHERE event_id = $1), \
-        (now() AT TIME ZONE 'UTC')::date - 1)::text";
-    let day: String = client.query_one(query, &[&SHOWS[0].event_id, &SHOWS[0].in_days]).await?.get(0);
-    let in_days: Vec<i32> = SHOWS.iter().map(|show| show.in_days).collect();
-    let query =
-        "SELECT array_agg(($1::text::date + d)::text ORDER BY n) FROM unnest($2::int[]) WITH ORDINALITY AS u (d, n)";
-    let show_days = client.query_one(query, &[&day, &in_days]).await?.get(0);
-    Ok(Calendar { day, show_days })
+/// What the platforms do, and what should come of it.
+struct Day<'c> {
+    client: &'c Client,
+    fake: Fake,
+    /// Our events, each once.
+    events: Vec<String>,
+    /// For each show the platform's id of its event.
+    external: Vec<String>,
+    /// The prefix of our events.
+    name: String,
+    seed: u64,
 }
 
-/// All orders, what the platform knows of them, and all deliveries.
-fn make(calendar: &Calendar, secret: &str, token: &str) -> (Vec<Expected>, Platform, Vec<Delivery>) {
-    let mut random = Random::new(SEED);
-    let (mut orders, mut platform, mut deliveries) = (Vec::new(), Platform::default(), Vec::new());
-    for (index, show) in SHOWS.iter().enumerate() {
-        for _ in 0..show.orders {
-            orders.push(match show.platform {
-                "humanitix" => humanitix::order((index, show), calendar, &mut random, secret, &mut deliveries),
-                _ => eventbrite::order(show, calendar, &mut random, token, &mut platform, &mut deliveries),
-            });
-        }
+impl<'c> Day<'c> {
+    fn open(client: &'c Client, fake: Fake, number: u64) -> Result<Day<'c>> {
+        let name = format!("demo-{number}");
+        let external = SHOWS.iter().map(|show| show.open(&fake)).collect::<Result<Vec<_>>>()?;
+        let mut events: Vec<String> = SHOWS.iter().map(|show| format!("{name}-{}", show.key)).collect();
+        events.dedup();
+        Ok(Day { client, fake, events, external, name, seed: number })
     }
-    // Platforms send again what they have no answer to, sometimes much later.
-    for copy in deliveries.clone() {
-        if random.percent(12) {
-            let minute = (copy.minute + random.below(300)).min(DAY - 1);
-            deliveries.push(Delivery { minute, ..copy });
-        }
-    }
-    // Somebody who does not know the secret wants a free ticket, and a bridge breaks off in the middle of a body.
-    let body = br#"{"event_type":"order.created","data":{"order":{"id":"forged","status":"paid","total_amount":0}}}"#;
-    let mut forged = humanitix::signed("guessed", 600, body.to_vec());
-    forged.status = 401;
-    let mut broken = humanitix::signed(secret, 700, body[..body.len() / 2].to_vec());
-    broken.status = 400;
-    deliveries.extend([forged, broken]);
-    (orders, platform, deliveries)
-}
 
-/// Sends deliveries over several connections at a time.
-async fn send(address: &str, deliveries: Vec<Delivery>, counts: &Arc<Mutex<Counts>>) -> Result {
-    let mut senders = JoinSet::new();
-    let each = deliveries.len().div_ceil(SENDERS).max(1);
-    for part in deliveries.chunks(each) {
-        let (address, part, counts) = (address.to_owned(), part.to_vec(), Arc::clone(counts));
-        senders.spawn(async move {
-            let mut connection = Connection::open(&address).await?;
-            for delivery in part {
-                let mut headers = vec![("content-type", "application/json")];
-                headers.extend(delivery.signature.as_deref().map(|signature| ("x-humanitix-signature", signature)));
-                let answer = connection.send(Method::POST, &delivery.path, &headers, delivery.body).await?;
-                ensure!(
-                    answer.status == delivery.status,
-                    "answered {} and not {}: {}",
-                    answer.status,
-                    delivery.status,
-                    answer.text()
-                );
-                let outcome = answer.json()?["outcome"].as_str().unwrap_or_default().to_owned();
-                let path = if delivery.signature.is_some() {
-                    "POST /webhooks/humanitix"
-                } else {
-                    "POST …/eventbrite-webhook/…"
-                };
-                *counts
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .entry((path, answer.status, outcome))
-                    .or_default() += 1;
+    async fn tell(&self, visit: &Visit<'_>) -> Result {
+        let first_log: i64 =
+            self.client.query_one("SELECT COALESCE(max(id), 0) FROM boxoffice.webhook_logs", &[]).await?.get(0);
+        let mut random = Random::new(self.seed);
+        let mut orders = Orders::default();
+        let url = setting("BOXOFFICE_URL")?;
+        let token = setting("EVENTBRITE_PATH_TOKEN")?;
+        let unreliable = |path: &str, seed| {
+            Sender::new(&format!("{url}{path}")).drop_percent(15).duplicate_percent(15).reorder().seed(seed)
+        };
+        let mut senders = [
+            unreliable("/webhooks/humanitix", self.seed),
+            unreliable(&format!("/functions/v1/eventbrite-webhook/{token}"), self.seed + 1),
+        ];
+        println!("{} shows on two platforms, and unreliable webhooks", SHOWS.len());
+        for (part, hours) in PARTS {
+            self.fake.set_clock_offset(-hours * 60 * clock::MINUTE);
+            let sold = orders.sell(&self.fake, &self.external, &mut random)?;
+            let hints = [self.fake.take_envelopes(), self.fake.take_hints()];
+            let mut sum = Sent::default();
+            for (sender, hints) in senders.iter_mut().zip(hints) {
+                let sent = sender.send(&hints).await;
+                ensure!(sent.failed == 0, "webhooks were refused: {:?}", sent.statuses);
+                sum.offered += sent.offered;
+                sum.dropped += sent.dropped;
+                sum.duplicated += sent.duplicated;
             }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(sender) = senders.join_next().await {
-        sender??;
-    }
-    Ok(())
-}
-
-/// Answers the waiting jobs, as the platform's API would at that minute; says how many.
-async fn answer_jobs(client: &Client, platform: &Platform, calendar: &Calendar, minute: u64) -> Result<usize> {
-    let waiting = "SELECT id, kind, resource_id FROM boxoffice.fetch_jobs \
-        WHERE platform = 'eventbrite' AND status = 'waiting' ORDER BY id";
-    let mut answered = 0;
-    for job in client.query(waiting, &[]).await? {
-        let (id, kind, resource): (i64, String, String) = (job.get(0), job.get(1), job.get(2));
-        // Jobs about other orders are not the demo's to answer.
-        let Some(body) = platform.answer(&kind, &resource, minute) else { continue };
-        let apply = "SELECT items FROM boxoffice.apply_resource('eventbrite', $1, $2::text, $3::text::timestamptz)";
-        let at = calendar.at(minute - 1);
-        let items: i32 = client.query_one(apply, &[&kind, &body.to_string(), &at]).await?.get(0);
-        ensure!(items == 1, "{kind} {resource}: {items} items");
-        let done = "UPDATE boxoffice.fetch_jobs SET status = 'done', attempts = attempts + 1, finished_at = now() \
-            WHERE id = $1";
-        client.execute(done, &[&id]).await?;
-        answered += 1;
-    }
-    Ok(answered)
-}
-
-async fn link(client: &Client, calendar: &Calendar) -> Result {
-    for (index, show) in SHOWS.iter().enumerate() {
-        client
-            .execute("SELECT boxoffice.link_event($1, $2, $3)", &[&show.platform, &show.external_id, &show.event_id])
-            .await?;
-        let describe = "UPDATE boxoffice.ticket_events \
-            SET title = $2, venue = $3, time_zone = $4, capacity = $5::int, starts_at = $6::text::timestamptz \
-            WHERE event_id = $1 AND (title, venue, time_zone, capacity::int, starts_at) \
-                IS DISTINCT FROM ($2::text, $3::text, $4::text, $5::int, $6::text::timestamptz)";
-        let starts_at = calendar.show(index);
-        client
-            .execute(describe, &[&show.event_id, &show.title, &show.venue, &show.time_zone, &show.capacity, &starts_at])
-            .await?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use boxoffice_tests::sign;
-
-    fn a_day() -> Calendar {
-        Calendar { day: "2026-03-01".into(), show_days: vec!["2026-03-15".into(); SHOWS.len()] }
-    }
-
-    #[test]
-    fn the_same_day_comes_out_every_time() {
-        let (orders, _, deliveries) = make(&a_day(), "secret", "token");
-        let (again, _, same) = make(&a_day(), "secret", "token");
-        assert_eq!(ledger::expected(&orders), ledger::expected(&again));
-        assert!(deliveries.iter().map(|delivery| &delivery.body).eq(same.iter().map(|delivery| &delivery.body)));
-    }
-
-    #[test]
-    fn the_day_has_everything() {
-        let (orders, _, deliveries) = make(&a_day(), "secret", "token");
-        assert!(orders.len() > 300 && deliveries.len() > orders.len());
-        for sums in ledger::expected(&orders).values() {
-            assert!(sums.orders > 0 && sums.tickets > 0 && sums.cancelled_orders > 0, "{sums:?}");
+            println!(
+                "  {part:<10} {sold:>3} orders, {:>4} webhooks, {:>3} of them lost, {:>3} sent twice",
+                sum.offered, sum.dropped, sum.duplicated
+            );
         }
-        assert!(deliveries.iter().all(|delivery| delivery.minute < DAY));
-        let right = |delivery: &&Delivery| delivery.signature == Some(sign::hex("secret", &delivery.body));
-        let signed = deliveries.iter().filter(|delivery| delivery.signature.is_some());
-        assert_eq!(signed.clone().filter(right).count() + 1, signed.count(), "one is forged");
+        self.attack(&url).await?;
+        visit.drain().await?;
+        self.answered(first_log).await?;
+        println!("\n  by webhooks alone: {} of {} orders incomplete or out of date", self.wrong().await?, self.count());
+
+        for (show, external) in SHOWS.iter().zip(&self.external) {
+            // Sales that came before the link get their event now.
+            let ours = format!("{}-{}", self.name, show.key);
+            let link = "SELECT boxoffice.link_event($1, $2, $3)";
+            self.client.execute(link, &[&show.platform.as_str(), external, &ours]).await?;
+        }
+        let synchronised = visit.synchronise("sync_event", &self.events).await?;
+        println!("  linked, synchronised: {synchronised}");
+        self.settled("after the synchronisation").await?;
+
+        // The webhooks are switched off for a while.
+        orders.disturb(&self.fake, 20, &mut random)?;
+        orders.sell(&self.fake, &self.external, &mut random)?;
+        println!(
+            "  webhooks off for a while: {} of {} orders missing or out of date",
+            self.wrong().await?,
+            self.count()
+        );
+        let reconciled = visit.synchronise("reconcile_event", &self.events).await?;
+        println!("  reconciled: {reconciled}");
+        self.report().await?;
+        self.settled("after the reconciliation").await?;
+        println!(
+            "\n  checked: sales, tickets, attendees and money of {} orders of {} events are what the platforms know\n",
+            self.count(),
+            self.events.len()
+        );
+        Ok(())
+    }
+
+    /// Somebody who does not know the secret wants a free ticket, and a bridge breaks off in the middle of a body.
+    async fn attack(&self, url: &str) -> Result {
+        let body =
+            br#"{"event_type":"order.created","data":{"order":{"id":"forged","status":"paid","total_amount":0}}}"#;
+        let (half, secret) = (&body[..body.len() / 2], setting("HUMANITIX_WEBHOOK_SECRET")?);
+        for (what, key, body, status) in [("forged", "guessed", &body[..], 401), ("broken", &*secret, half, 400)] {
+            let signature = sign::hex(key, body);
+            let headers = [("content-type", "application/json"), ("x-humanitix-signature", &*signature)];
+            let answer = http::post(&format!("{url}/webhooks/humanitix"), &headers, body).await?;
+            ensure!(answer.status == status, "a {what} delivery was answered {}", answer.status);
+            let outcome = answer.json()?["outcome"].as_str().unwrap_or_default().to_owned();
+            println!("  {what:<10} one delivery: {status} {outcome}");
+        }
+        Ok(())
+    }
+
+    /// What became of the webhooks.
+    async fn answered(&self, first_log: i64) -> Result {
+        let query = "SELECT format('  %s %s %s', rpad(platform, 10), rpad(status::text, 10), lpad(count(*)::text, 5))
+            FROM boxoffice.webhook_logs WHERE id > $1 AND source = 'webhook' GROUP BY platform, status ORDER BY platform, status";
+        println!("\n  {:<10} {:<10} {:>5}", "deliveries", "outcome", "times");
+        for row in self.client.query(query, &[&first_log]).await? {
+            println!("{}", row.get::<_, &str>(0));
+        }
+        Ok(())
+    }
+
+    async fn report(&self) -> Result {
+        let query = "SELECT format('    %s %s orders differed (%s missing, %s in money), %s differences put right%s',
+                rpad(event_title || ', ' || platform, 36), lpad(orders_different::text, 3), missing_here, amount_differences, healed,
+                COALESCE('; money held: ' || (SELECT string_agg(key || ' ' || value, ', ') FROM jsonb_each_text(NULLIF(money_difference, '{}'))), ''))
+            FROM boxoffice.reconciliation_reports WHERE event_id = ANY ($1) ORDER BY run_id";
+        for row in self.client.query(query, &[&self.events]).await? {
+            println!("{}", row.get::<_, &str>(0));
+        }
+        Ok(())
+    }
+
+    fn truth(&self) -> Vec<(Platform, Vec<TruthOrder>)> {
+        PLATFORMS.map(|platform| (platform, self.fake.truth(platform))).into()
+    }
+
+    /// How many orders the platforms know.
+    fn count(&self) -> usize {
+        self.truth().iter().map(|(_, orders)| orders.len()).sum()
+    }
+
+    /// How many orders are not here as the platforms know them.
+    async fn wrong(&self) -> Result<usize> {
+        Ok(self.differences().await?.len())
+    }
+
+    async fn differences(&self) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        for (platform, truth) in self.truth() {
+            // Orders that are not the demo's are none of its business.
+            let ours = |line: &String| !line.ends_with(": not there");
+            all.extend(shown::differences(self.client, platform, &truth).await?.into_iter().filter(ours));
+        }
+        Ok(all)
+    }
+
+    /// Fails when anything differs from what the platforms know.
+    async fn settled(&self, when: &str) -> Result {
+        let mut wrong = self.differences().await?;
+        let truth = self.truth();
+        let mut sold = Vec::new();
+        for (show, external) in SHOWS.iter().zip(&self.external) {
+            let ours = self.events.iter().find(|event| event.ends_with(show.key)).context("a show without event")?;
+            let of = truth.iter().filter(|(platform, _)| *platform == show.platform).flat_map(|(_, orders)| orders);
+            let of = of.filter(|order| order.event_id == *external);
+            sold.extend(of.map(|order| (ours.as_str(), show.platform, order)));
+        }
+        wrong.extend(ledger::differences(self.client, &self.events, &sold).await?);
+        if !wrong.is_empty() {
+            let (count, first) = (wrong.len(), wrong.split_off(wrong.len().saturating_sub(SHOWN)).join("\n"));
+            bail!("{when}, {count} things are not what the platforms know, among them:\n{first}");
+        }
+        Ok(())
     }
 }
