@@ -1,5 +1,6 @@
 //! What a platform, a list or a row that misbehaves must not be able to do to everything else.
 
+use anyhow::Context as _;
 use boxoffice_tests::payloads::{eventbrite_attendee, eventbrite_order};
 use boxoffice_tests::pump::{Call, claim, complete, complete_with, finish, settle, time_passes};
 use boxoffice_tests::sql::{line, lines};
@@ -41,7 +42,7 @@ async fn reading(client: &Client, event: &str) -> Result<Call> {
     client.execute(link, &[&event]).await?;
     line(client, &format!("SELECT sync_event('{event}')")).await?;
     let calls = claim(client, 10).await?;
-    Ok(calls.into_iter().find(|call| call.path.contains(event)).unwrap_or_else(|| panic!("no call for {event}")))
+    calls.into_iter().find(|call| call.path.contains(event)).with_context(|| format!("no call for {event}"))
 }
 
 async fn health_can_be_read(client: &Client) -> Result {
