@@ -224,9 +224,23 @@ impl Platform {
     /// Why a single resource, or the page as a whole, cannot be used; [`Error::Unknown`] when the platform has no such
     /// resource; [`Error::Shape`] with the platform's error code when the body is one of its error answers.
     pub fn resource(self, kind: ResourceKind, body: &[u8], fetched_at: Option<Micros>) -> Result<Resources> {
+        self.resource_of(None, kind, body, fetched_at)
+    }
+
+    /// The same for an answer to a question about one event: where an item does not name its event, it is that one.
+    ///
+    /// # Errors
+    /// As [`Platform::resource`].
+    pub fn resource_of(
+        self,
+        event: Option<&str>,
+        kind: ResourceKind,
+        body: &[u8],
+        fetched_at: Option<Micros>,
+    ) -> Result<Resources> {
         match self {
             Platform::Eventbrite => eventbrite::resource(kind, body, fetched_at),
-            Platform::Humanitix => humanitix::resource(kind, body, fetched_at),
+            Platform::Humanitix => humanitix::resource(event, kind, body, fetched_at),
         }
     }
 

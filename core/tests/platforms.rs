@@ -266,3 +266,21 @@ fn notes_are_bounded_and_impersonal() {
     assert_eq!(found.notes[0], "orders[0]: left out: _id is neither text nor a whole number");
     assert!(!found.notes.concat().contains("person"));
 }
+
+#[test]
+fn an_order_that_names_no_event_is_of_the_one_that_was_asked_about() {
+    let page = br#"{"total": 2, "orders": [{"_id": "a"}, {"_id": "b", "eventId": "other"}]}"#;
+    let read = |event| Platform::Humanitix.resource_of(event, ResourceKind::Orders, page, None).unwrap();
+    let events = |event| {
+        let list = read(event).observations.into_iter().map(|o| match o.fact {
+            Fact::HumanitixOrder { order, .. } => (order.doc.external_event_id, order.raw.hash),
+            other => panic!("{other:?}"),
+        });
+        list.collect::<Vec<_>>()
+    };
+    let (asked, unasked) = (events(Some("evt")), events(None));
+    assert_eq!(asked[0].0.as_deref(), Some("evt"));
+    assert_eq!((asked[1].0.as_deref(), unasked[0].0.as_deref()), (Some("other"), None));
+    assert_ne!(asked[0].1, unasked[0].1, "another meaning is another document");
+    assert_eq!(asked[1].1, unasked[1].1);
+}

@@ -89,7 +89,7 @@ fn read(kept: &Kept) -> Result<Understood> {
     if headers.get(":status") == Some("404") {
         return Ok(absence(platform, kind, kept, &headers));
     }
-    Ok(match platform.resource(kind, &kept.body, kept.fetched_at) {
+    Ok(match platform.resource_of(headers.get(":event"), kind, &kept.body, kept.fetched_at) {
         Ok(resources) => resource::understood(platform, kind, resources),
         Err(error) => Understood {
             meaning: Meaning::Unusable(error),

@@ -296,3 +296,18 @@ async fn one_resource_that_is_refused_does_not_stand_for_the_credential() -> Res
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_names_no_event_gets_the_one_that_was_asked_about() -> Result {
+    let (_db, client) = open().await?;
+    line(&client, "SELECT link_event('humanitix', 'evt', 'ours')").await?;
+    line(&client, "SELECT sync_event('ours')").await?;
+    for call in claim(&client, 10).await? {
+        let bare = json!([{"_id": "o", "orderId": "o", "currency": "AUD", "updatedAt": "2026-03-01T10:00:00.000Z"}]);
+        let page = json!({"total": 1, "orders": bare, "tickets": bare});
+        assert_eq!(complete(&client, &call, 200, &page).await?, "done");
+    }
+    assert_eq!(line(&client, "SELECT external_event_id, event_id FROM ticket_sales").await?, "evt|ours");
+    assert_eq!(line(&client, "SELECT changed FROM replay_webhooks('-infinity')").await?, "0");
+    Ok(())
+}

@@ -22,10 +22,12 @@ const PATH_MAX: usize = 2000;
 
 /// Takes what was asked for.
 pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>, now: Micros) -> Result<Outcome> {
-    let resources = match job.platform.resource(job.kind, answered.body, Some(job.claimed_at)) {
-        Ok(resources) => resources,
-        Err(error) => return trouble(client, job, &error.to_string(), false, None, now),
-    };
+    let resources =
+        match job.platform.resource_of(job.external_event_id.as_deref(), job.kind, answered.body, Some(job.claimed_at))
+        {
+            Ok(resources) => resources,
+            Err(error) => return trouble(client, job, &error.to_string(), false, None, now),
+        };
     accounts::well(client, job.platform, &job.account)?;
     let run = match job.run_id {
         Some(id) => runs::read(client, id)?.filter(|run| run.is_running),
@@ -149,6 +151,7 @@ pub(super) fn log(
         (":path", Some(job.path.as_str())),
         (":account", Some(job.account.as_str())),
         (":resource", job.resource_id.as_deref()),
+        (":event", job.external_event_id.as_deref()),
     ];
     let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let headers = Headers::from_pairs(asked.chain(said)).redacted_json(&[]);
