@@ -1,11 +1,12 @@
 //! Being the worker by hand: any SQL client can be one.
 
+use anyhow::ensure;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::fake::{EVENTBRITE_TOKEN, Fake, HUMANITIX_KEY};
-use crate::sql::{line, lines};
-use crate::{Result, http};
+use crate::sql::{ingest, line, lines};
+use crate::{Database, Result, http};
 
 /// A call that was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,4 +171,34 @@ impl<'f> Puller<'f> {
         client.query("SELECT * FROM boxoffice.run_due_tasks()", &[]).await?;
         self.drain(client).await
     }
+}
+
+/// Path token of Eventbrite deliveries in these tests.
+const TOKEN: &str = "token-of-the-pump-tests";
+
+/// A database whose two accounts are known and quiet, ready for hints of Eventbrite.
+pub async fn open() -> Result<(Database, Client)> {
+    let db = Database::create().await?;
+    let client = db.client().await?;
+    client.execute("SELECT boxoffice.set_path_token('eventbrite', $1)", &[&TOKEN]).await?;
+    settle(&client).await?;
+    Ok((db, client))
+}
+
+/// Eventbrite says that something has changed.
+pub async fn hint(client: &Client, action: &str, path: &str) -> Result {
+    let body = json!({
+        "config": {"action": action, "user_id": "1", "endpoint_url": "https://example.org", "webhook_id": "5"},
+        "api_url": format!("https://www.eventbriteapi.com/v3/{path}"),
+    });
+    let receipt = ingest(client, "eventbrite", &json!({":path-token": TOKEN}), body.to_string().as_bytes()).await?;
+    ensure!(receipt.outcome == "queued", "{receipt:?}");
+    Ok(())
+}
+
+/// The only call that is due.
+pub async fn one(client: &Client) -> Result<Call> {
+    let mut calls = claim(client, 10).await?;
+    ensure!(calls.len() == 1, "{calls:?}");
+    Ok(calls.remove(0))
 }

@@ -290,6 +290,10 @@ async fn a_first_run_survives_kill_9_of_worker_and_server_in_bounded_memory() ->
         most = most.max(worker.rss_kib()?);
         if round % 2 == 0 {
             worker.sigkill()?;
+            // Its last statements end after it.
+            let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'boxoffice-ingress'";
+            until("its sessions end", async || Ok(client.query_one(sessions, &[]).await?.get::<_, i64>(0) == 0))
+                .await?;
             // What it had taken is handed out again when its lease has run out.
             client.execute("UPDATE boxoffice.fetch_jobs SET due_at = now() WHERE status = 'leased'", &[]).await?;
             worker = start(&db, &fake, &[]).await?;

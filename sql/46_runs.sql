@@ -1,0 +1,180 @@
+-- How synchronisations begin and end. Paths come from api_listings(), the only place that knows the platforms' calls.
+
+CREATE FUNCTION boxoffice.add_lists(run bigint, scope text, scope_id text, since timestamptz, location text, one_after_the_other boolean) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    added integer;
+BEGIN
+    INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, external_event_id, purpose, priority, run_id, due_at, created_at)
+        SELECT h.platform, h.account, l.path, l.kind, h.external_event_id, 'page', h.priority, h.id,
+               -- The second list begins when the first has ended.
+               CASE WHEN one_after_the_other AND l.number > 1 THEN 'infinity'::timestamptz ELSE clock_timestamp() END, clock_timestamp()
+        FROM boxoffice.sync_history h
+        CROSS JOIN boxoffice.api_listings(h.platform, scope, scope_id, add_lists.since, location) WITH ORDINALITY AS l (kind, path, number)
+        WHERE h.id = run;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    UPDATE boxoffice.sync_history h SET open_lists = h.open_lists + added, since = LEAST(h.since, add_lists.since) WHERE h.id = run;
+    RETURN added;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.add_lists(bigint, text, text, timestamptz, text, boolean) IS 'Adds the first pages of lists to a run; says how many.';
+
+CREATE FUNCTION boxoffice.begin_event_sync(platform text, external_event_id text, mode text, reason text, priority integer, dry_run boolean) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    p boxoffice.ticket_platforms;
+    run bigint;
+    whose text := boxoffice.account_of(platform, external_event_id);
+BEGIN
+    SELECT * INTO STRICT p FROM boxoffice.ticket_platforms t
+        WHERE t.platform = begin_event_sync.platform AND t.external_event_id = begin_event_sync.external_event_id;
+    -- Whoever asks wants what is there now: a run that has begun to read is too late for that.
+    SELECT h.id INTO run FROM boxoffice.sync_history h
+        WHERE h.platform = p.platform AND h.external_event_id = p.external_event_id AND h.account = whose AND h.status = 'running'
+          AND h.mode = begin_event_sync.mode AND h.dry_run = begin_event_sync.dry_run
+          AND (begin_event_sync.reason <> 'manual' OR NOT EXISTS (
+              SELECT FROM boxoffice.fetch_jobs j WHERE j.run_id = h.id AND j.claimed_at IS NOT NULL))
+        ORDER BY h.id LIMIT 1;
+    IF run IS NOT NULL THEN
+        UPDATE boxoffice.fetch_jobs j SET priority = begin_event_sync.priority
+            WHERE j.run_id = run AND j.status = 'waiting' AND j.priority > begin_event_sync.priority;
+        RETURN run;
+    END IF;
+    INSERT INTO boxoffice.sync_history (platform, account, external_event_id, mode, reason, priority, dry_run)
+        VALUES (p.platform, whose, p.external_event_id, mode, reason, priority, dry_run)
+        ON CONFLICT DO NOTHING RETURNING id INTO run;
+    IF run IS NULL THEN
+        -- Somebody else has begun it at this moment.
+        RETURN NULL;
+    END IF;
+    UPDATE boxoffice.ticket_platforms t SET last_attempt_at = clock_timestamp()
+        WHERE t.platform = p.platform AND t.external_event_id = p.external_event_id AND NOT begin_event_sync.dry_run;
+    IF boxoffice.add_lists(run, 'event', p.external_event_id,
+            -- More than the time that a copy may lag behind: what was read too early then is read again now.
+            CASE WHEN mode = 'changes' THEN p.last_sync_at - interval '20 minutes' END,
+            p.platform_config ->> 'overrideLocation', mode = 'reconcile') = 0 THEN
+        PERFORM boxoffice.fail_run(run, 'the platform''s id of the event cannot stand in a path');
+    END IF;
+    RETURN run;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.begin_event_sync(text, text, text, text, integer, boolean) IS 'Begins a synchronisation of one event of a platform, or joins one that has not begun to read. Use sync_event() or reconcile_event().';
+
+CREATE FUNCTION boxoffice.fail_run(run bigint, why text) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    h boxoffice.sync_history;
+BEGIN
+    UPDATE boxoffice.sync_history s SET status = 'failed', error = why, finished_at = clock_timestamp(), open_lists = 0
+        WHERE s.id = run AND s.status IN ('running', 'finishing') RETURNING s.* INTO h;
+    IF h.id IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE boxoffice.fetch_jobs j SET status = 'dead', last_error = 'its synchronisation has failed', finished_at = clock_timestamp()
+        WHERE j.run_id = run AND j.status = 'waiting' AND j.purpose = 'page';
+    IF h.external_event_id IS NOT NULL THEN
+        UPDATE boxoffice.ticket_platforms t SET last_sync_error = why
+            WHERE t.platform = h.platform AND t.external_event_id = h.external_event_id;
+    END IF;
+    IF h.external_event_id IS NULL THEN
+        UPDATE boxoffice.platform_accounts a SET last_error = why WHERE a.platform = h.platform AND a.name = h.account;
+    END IF;
+    IF h.mode = 'burst' THEN
+        PERFORM boxoffice.uncover(run);
+        UPDATE boxoffice.platform_accounts a SET burst_until = NULL, burst_off_until = clock_timestamp() + interval '10 minutes'
+            WHERE a.platform = h.platform AND a.name = h.account;
+    END IF;
+    DELETE FROM boxoffice.sync_pages g WHERE g.run_id = run;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.fail_run(bigint, text) IS 'Ends a synchronisation that cannot go on. What it has read stays; the next one starts where the last successful one did.';
+
+CREATE FUNCTION boxoffice.uncover(run bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    WITH shown AS (
+        SELECT 'order' AS kind, o AS resource_id FROM boxoffice.sync_pages g, unnest(g.order_ids) o WHERE g.run_id = run
+        UNION
+        SELECT 'attendee', t FROM boxoffice.sync_pages g, unnest(g.attendee_ids) t WHERE g.run_id = run
+    ), back AS (
+        DELETE FROM boxoffice.fetch_jobs j WHERE j.run_id = run AND j.status = 'covered'
+            AND NOT EXISTS (SELECT FROM shown s WHERE s.kind = j.kind AND s.resource_id = j.resource_id) RETURNING j.*)
+    INSERT INTO boxoffice.fetch_jobs AS w (platform, account, path, kind, resource_id, external_event_id, purpose, priority, attempts, restarts, created_at)
+        SELECT platform, account, path, kind, resource_id, external_event_id, purpose, priority, attempts, restarts + 1, created_at
+        FROM back ORDER BY platform, path, account
+        ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL
+        DO UPDATE SET due_at = LEAST(w.due_at, excluded.due_at), priority = LEAST(w.priority, excluded.priority), purpose = 'hint';
+    UPDATE boxoffice.fetch_jobs j SET status = 'done', finished_at = clock_timestamp() WHERE j.run_id = run AND j.status = 'covered';
+END
+$$;
+COMMENT ON FUNCTION boxoffice.uncover(bigint) IS 'Ends the stand-in of a list for hints: what it has shown is done, what it has not is fetched by itself.';
+
+CREATE FUNCTION boxoffice.close_run(run bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    h boxoffice.sync_history;
+BEGIN
+    UPDATE boxoffice.sync_history s SET status = 'done', finished_at = clock_timestamp()
+        WHERE s.id = run AND s.status IN ('running', 'finishing') RETURNING s.* INTO h;
+    IF h.id IS NULL THEN
+        RETURN;
+    END IF;
+    IF h.mode = 'burst' THEN
+        PERFORM boxoffice.uncover(run);
+    ELSIF h.mode = 'discovery' THEN
+        UPDATE boxoffice.platform_accounts a SET discovered_at = h.started_at WHERE a.platform = h.platform AND a.name = h.account;
+    ELSIF h.external_event_id IS NULL THEN
+        -- All events whose own question would have been for no more than this one.
+        UPDATE boxoffice.ticket_platforms t SET last_sync_at = h.started_at, last_sync_error = NULL
+            WHERE t.platform = h.platform AND t.event_id IS NOT NULL AND t.account = h.account
+              AND t.last_full_sync_at IS NOT NULL AND t.last_sync_at - interval '20 minutes' >= h.since AND t.last_sync_at < h.started_at;
+    ELSIF NOT h.dry_run THEN
+        UPDATE boxoffice.ticket_platforms t SET last_sync_at = GREATEST(t.last_sync_at, h.started_at), last_sync_error = NULL,
+                last_full_sync_at = CASE WHEN h.mode = 'changes' THEN t.last_full_sync_at ELSE GREATEST(t.last_full_sync_at, h.started_at) END,
+                tickets_swept_at = CASE WHEN h.mode = 'changes' THEN t.tickets_swept_at ELSE GREATEST(t.tickets_swept_at, h.tickets_from) END
+            WHERE t.platform = h.platform AND t.external_event_id = h.external_event_id;
+    END IF;
+    DELETE FROM boxoffice.sync_pages g WHERE g.run_id = run;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.close_run(bigint) IS 'Ends a synchronisation that has read everything.';
+
+CREATE FUNCTION boxoffice.begin_discovery(platform text, account text, reason text, priority integer) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    run bigint;
+BEGIN
+    SELECT h.id INTO run FROM boxoffice.sync_history h
+        WHERE h.platform = begin_discovery.platform AND h.account = begin_discovery.account AND h.mode = 'discovery' AND h.status = 'running'
+          AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs j WHERE j.run_id = h.id AND j.claimed_at IS NOT NULL)
+        ORDER BY h.id LIMIT 1;
+    IF run IS NULL THEN
+        INSERT INTO boxoffice.sync_history (platform, account, mode, reason, priority)
+            VALUES (platform, account, 'discovery', reason, priority) ON CONFLICT DO NOTHING RETURNING id INTO run;
+        -- The account's own region first: what that lists needs no other.
+        IF run IS NOT NULL AND boxoffice.add_lists(run, 'discovery', account, NULL, NULL, true) = 0 THEN
+            PERFORM boxoffice.fail_run(run, 'there is no list that can be asked for');
+        END IF;
+    END IF;
+    RETURN run;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.begin_discovery(text, text, text, integer) IS 'Begins to list an account''s events. Use sync_platform().';
