@@ -60,7 +60,7 @@ enum End {
 type Usable = Result<(), End>;
 
 impl<S: Store> Pump<S> {
-    /// Works until the desk has ended. `listens`: whether this session is the one that is told of new work.
+    /// Works until the desk has ended. `listens`: whether its connection is the one that LISTENs for new work.
     pub async fn run(self: Arc<Self>, listens: bool) {
         let mut failures = 0;
         while let Some(mut session) = self.connect(listens, &mut failures).await {
