@@ -37,6 +37,9 @@ COMMENT ON DOMAIN boxoffice.quantity IS 'Number of things, not negative.';
 CREATE DOMAIN boxoffice.refund_status AS text COLLATE "C" CHECK (VALUE IN ('none', 'requested', 'partial', 'refunded', 'cancelled'));
 COMMENT ON DOMAIN boxoffice.refund_status IS 'none, requested, partial, refunded, or cancelled (void without a refund).';
 
+CREATE DOMAIN boxoffice.payment_status AS text COLLATE "C" CHECK (VALUE IN ('paid', 'free', 'unpaid'));
+COMMENT ON DOMAIN boxoffice.payment_status IS 'paid, free or unpaid.';
+
 CREATE DOMAIN boxoffice.attendee_status AS text COLLATE "C" CHECK (VALUE IN ('registered', 'checked_in', 'no_show', 'cancelled'));
 COMMENT ON DOMAIN boxoffice.attendee_status IS 'registered, checked_in, no_show or cancelled.';
 

@@ -12,6 +12,7 @@ use boxoffice_core::verify::{self, Refusal, Verified};
 use pgrx::Spi;
 use pgrx::spi::SpiClient;
 
+use crate::apply;
 use crate::delivery::{self, Meaning, Understood};
 use crate::error::Result;
 use crate::store::orders::{Changed, Merged};
@@ -48,7 +49,8 @@ pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Ste
         let judged = delivery::judge(platform.as_str(), headers, body, &all, now);
         let refusal = judged.as_ref().err().map(|r| r.refusal);
         // What cannot be believed is still read, to show what is wrong besides.
-        let understood = judged.map_or_else(|_| delivery::trust(platform, headers, body), |(_, understood)| understood);
+        let understood =
+            judged.map_or_else(|_| delivery::trust(platform, headers, body, now), |(_, understood)| understood);
         if let (Ok(_), Some(refusal)) = (&verified, refusal) {
             steps.push(Step { step: "registration", passed: Some(false), detail: because(refusal) });
         }
@@ -201,6 +203,10 @@ fn link(client: &SpiClient<'_>, understood: &Understood, preview: &Merged<'_>) -
 }
 
 fn effect(preview: &Merged<'_>) -> Step {
+    if !preview.overruled.is_empty() {
+        let detail = apply::OVERRULED.to_owned();
+        return Step { step: "effect", passed: Some(false), detail };
+    }
     let parts: Vec<String> = preview.changed.iter().filter_map(in_words).collect();
     let detail = if parts.is_empty() { "nothing new".to_owned() } else { parts.join("; ") };
     Step { step: "effect", passed: None, detail }
@@ -247,6 +253,11 @@ fn differences(before: Option<&Sale>, after: &Sale) -> Vec<String> {
     );
     say("refund_amount", money(b, b.refund_amount), money(after, after.refund_amount));
     say("refund_date", time(b.refund_date), time(after.refund_date));
+    say("kept_amount", money(b, b.kept_amount), money(after, after.kept_amount));
+    say("net_amount", money(b, b.net_amount), money(after, after.net_amount));
+    let paid = |sale: &Sale| sale.payment_status.map(|payment| payment.as_str().to_owned());
+    say("payment_status", paid(b), paid(after));
+    say("void_date", time(b.void_date), time(after.void_date));
     say("purchase_date", time(b.purchase_date), time(after.purchase_date));
     say("platform_status", b.platform_status.clone(), after.platform_status.clone());
     say("fee_amount", money(b, b.fee_amount), money(after, after.fee_amount));

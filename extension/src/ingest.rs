@@ -92,7 +92,7 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
     let platform = known(platform)?;
     let now = now();
     let body = platform.manual_body(event_type, data, now)?;
-    let understood = delivery::trust(platform, &Headers::default(), body.as_bytes());
+    let understood = delivery::trust(platform, &Headers::default(), body.as_bytes(), now);
     Spi::connect_mut(|client| {
         server::lock_links();
         let applied = apply::apply(client, &[&understood]);
@@ -138,7 +138,7 @@ pub fn in_words(verdict: &Verdict) -> String {
     let error = || verdict.error.as_ref().map_or("", |(_, message)| message.as_str());
     match verdict.status {
         Status::Processed => "processed successfully".to_owned(),
-        Status::Duplicate => "processed successfully, nothing new".to_owned(),
+        Status::Duplicate => "nothing new: known already, or older than what is known".to_owned(),
         Status::Ignored => {
             verdict.notes.first().map_or_else(|| "ignored".to_owned(), |reason| format!("ignored: {reason}"))
         }

@@ -79,7 +79,7 @@ fn again(client: &mut SpiClient<'_>, id: i64) -> Result<Option<Verdict>> {
 fn read(kept: &Kept) -> Result<Understood> {
     let platform = known(&kept.platform)?;
     if kept.source != "api" {
-        return Ok(delivery::trust(platform, &Headers::from_json(&kept.headers)?, &kept.body));
+        return Ok(delivery::trust(platform, &Headers::from_json(&kept.headers)?, &kept.body, kept.arrived));
     }
     let word = kept.event_type.as_deref().and_then(|t| t.strip_prefix("api.")).unwrap_or_default();
     let Some(kind) = ResourceKind::from_name(word) else {
@@ -89,13 +89,21 @@ fn read(kept: &Kept) -> Result<Understood> {
     if headers.get(":status") == Some("404") {
         return Ok(absence(platform, kind, kept, &headers));
     }
-    Ok(match platform.resource_of(headers.get(":event"), kind, &kept.body, kept.fetched_at) {
-        Ok(resources) => resource::understood(platform, kind, resources),
-        Err(error) => Understood {
-            meaning: Meaning::Unusable(error),
-            ..resource::understood(platform, kind, Resources::default())
+    Ok(
+        match platform.resource_of(
+            headers.get(":event"),
+            kind,
+            &kept.body,
+            kept.fetched_at,
+            kept.fetched_at.unwrap_or(kept.arrived),
+        ) {
+            Ok(resources) => resource::understood(platform, kind, resources),
+            Err(error) => Understood {
+                meaning: Meaning::Unusable(error),
+                ..resource::understood(platform, kind, Resources::default())
+            },
         },
-    })
+    )
 }
 
 /// The 404 that was kept.

@@ -73,6 +73,8 @@ pub struct Merged<'f> {
     pub changed: Vec<Changed<'f>>,
     /// Positions of the observations that said something new.
     pub news: BTreeSet<usize>,
+    /// Positions of cancellations and refunds that something newer has overruled.
+    pub overruled: BTreeSet<usize>,
     /// With [`Tell::All`]: every order as it has to be shown, with all its documents that are at hand.
     pub shown: Vec<Changed<'f>>,
 }
@@ -148,6 +150,7 @@ fn fold<'f>(
         let stored = known.remove(key);
         let mut state = stored.clone().unwrap_or_default();
         let news: Vec<usize> = positions.iter().copied().filter(|&p| state.observe(&facts[p].fact)).collect();
+        merged.overruled.extend(positions.iter().filter(|&&p| !state.honours(key.platform, &facts[p].fact)));
         if tell == Tell::All {
             merged.shown.push(compare(key, None, &state, positions.iter().map(|&p| &facts[p].fact)));
         }

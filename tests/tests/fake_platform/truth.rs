@@ -21,7 +21,7 @@ struct Reader(BTreeMap<String, State>);
 
 impl Reader {
     fn take(&mut self, platform: Platform, kind: ResourceKind, body: &[u8], at: i64) -> Result {
-        let read = platform.resource(kind, body, Some(at * 1000))?;
+        let read = platform.resource(kind, body, Some(at * 1000), at * 1000)?;
         assert!(read.notes.is_empty(), "{:?}", read.notes);
         for observation in read.observations {
             self.0.entry(observation.key.order_id).or_default().observe(&observation.fact);
