@@ -38,10 +38,19 @@ pub const LAG: Micros = 10 * MINUTE;
 /// Sightings are rounded down to this, so that re-reading an unchanged order seldom writes.
 pub const SIGHTING: Micros = 10 * MINUTE;
 
+/// Most attendees of one order. Each change of an order reads and writes all of it.
+pub const MAX_ATTENDEES: usize = 10_000;
+
 /// A 404 counts when it came this long after the (rounded) last sighting.
 pub const GONE: Micros = 20 * MINUTE;
 
 impl State {
+    /// Whether more is known of it than one order can hold: more than [`MAX_ATTENDEES`].
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.attendees.len() > MAX_ATTENDEES
+    }
+
     /// The rows that this state shows; `None` when only 404s, scans and sweep marks are known.
     #[must_use]
     pub fn derive(&self, platform: Platform) -> Option<Derived> {

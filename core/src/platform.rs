@@ -1,11 +1,14 @@
 //! The registry of platforms: one variant, one folder, one line in each `match`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::headers::Headers;
 use crate::observation::{EventCopy, Observation};
 use crate::platform::call::Page;
+use crate::redact;
 use crate::settings::Settings;
 use crate::time::Micros;
 use crate::verify::Refusal;
@@ -286,6 +289,20 @@ impl Platform {
             Platform::Eventbrite => eventbrite::sample(event_type, seed),
             Platform::Humanitix => humanitix::sample(event_type, seed, now),
         })
+    }
+
+    /// The body as it may be kept: with its platform's secrets blanked, each by as many characters. `secrets` are those that
+    /// are known; besides, whatever stands where the platform repeats one.
+    #[must_use]
+    pub fn without_secrets<'b>(self, body: &'b [u8], secrets: &[&str]) -> Cow<'b, [u8]> {
+        let body = redact::blank(body, secrets);
+        match self {
+            Platform::Eventbrite => {
+                let ranges = eventbrite::endpoint::secrets(&body);
+                redact::blank_ranges(body, ranges)
+            }
+            Platform::Humanitix => body,
+        }
     }
 
     /// The event types that it is known to send.

@@ -1,6 +1,7 @@
 //! What would become of a delivery, step by step. Reads, never writes, and shows no personal data.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use boxoffice_core::headers::{Headers, REDACTED};
 use boxoffice_core::merge::Sale;
@@ -170,7 +171,8 @@ fn finding(settings: &Settings, secrets: &Secrets, headers: &Headers, body: &[u8
 
 fn content(understood: &Understood) -> Vec<Step> {
     let what = understood.event_type.as_deref().unwrap_or("unknown event");
-    let order = understood.order_id.as_ref().map_or(String::new(), |id| format!(", order {id}"));
+    let order = understood.order_id.as_ref().map_or(String::new(), |id| format!(", order {}", plain(id)));
+    let what = plain(what);
     let (passed, detail) = match &understood.meaning {
         Meaning::Apply(_) => (true, format!("{what}{order}")),
         Meaning::Fetch(request) => (true, format!("{what}: a hint; GET {} will be asked for", request.path)),
@@ -193,13 +195,35 @@ fn link(client: &SpiClient<'_>, understood: &Understood, preview: &Merged<'_>) -
     let link = links.event_id(platform, Some(&id));
     let passed = Some(link.is_some());
     let detail = match link {
-        Some(event) => format!("event {id} is linked to {event}"),
+        Some(event) => format!("event {} is linked to {event}", plain(&id)),
         None => {
-            let call = format!("SELECT boxoffice.link_event('{}', '{id}')", platform.as_str());
-            format!("event {id} is not linked yet, so its sales have no event_id; {call}")
+            let call = format!("SELECT boxoffice.link_event({}, {})", literal(platform.as_str()), literal(&id));
+            format!("event {} is not linked yet, so its sales have no event_id; {call}", plain(&id))
         }
     };
     Ok(Some(Step { step: "event link", passed, detail }))
+}
+
+/// Text of a stranger, as it may be shown in a terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Text of a stranger as an SQL literal that can be pasted, whatever it holds.
+fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str("''"),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    let escape = if out.contains('\\') { "E" } else { "" };
+    format!("{escape}'{out}'")
 }
 
 fn effect(preview: &Merged<'_>) -> Step {

@@ -1,6 +1,8 @@
 //! Deliveries from the wire: verified, applied, kept, answered; all in the caller's transaction.
 
-use boxoffice_core::headers::Headers;
+use std::borrow::Cow;
+
+use boxoffice_core::headers::{Headers, PATH_TOKEN};
 use boxoffice_core::platform::Platform;
 use boxoffice_core::verify::Refusal;
 use pgrx::Spi;
@@ -40,7 +42,7 @@ pub struct Receipt {
 pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
     let now = now();
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let settings = settings::read(client)?;
         let judged: Vec<_> =
             items.iter().map(|i| delivery::judge(i.platform, &i.headers, i.body, &settings, now)).collect();
@@ -53,25 +55,38 @@ pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
             })
             .collect();
 
+        let kept_bodies: Vec<Cow<'_, [u8]>> = items
+            .iter()
+            .map(|i| match Platform::from_name(i.platform) {
+                Some(platform) => {
+                    let known = settings.get(&platform).into_iter().flat_map(|(_, secrets)| &secrets.path_token);
+                    let known = known.map(|secret| secret.value.as_str());
+                    let presented = i.headers.all(PATH_TOKEN).iter().map(String::as_str);
+                    platform.without_secrets(i.body, &known.chain(presented).collect::<Vec<_>>())
+                }
+                None => Cow::Borrowed(i.body),
+            })
+            .collect();
+
         let accepted: Vec<&Understood> = judged.iter().flatten().map(|(_, understood)| understood).collect();
         let applied = apply::apply(client, &accepted);
 
         let mut verdicts = applied.verdicts.iter();
         let mut entries = Vec::with_capacity(accepted.len());
         let mut turned_away = Vec::new();
-        for ((item, judgement), headers) in items.iter().zip(&judged).zip(&kept_headers) {
+        for ((body, judgement), headers) in kept_bodies.iter().zip(&judged).zip(&kept_headers) {
             match judgement {
                 Ok((verified_by, understood)) => entries.extend(verdicts.next().map(|verdict| Entry {
                     platform: understood.platform.as_str(),
                     source: Source::Webhook,
                     verified_by,
                     headers,
-                    body: item.body,
+                    body,
                     fetched_at: None,
                     verdict,
                 })),
                 Err(Rejected { platform, refusal }) => {
-                    turned_away.push(Rejection { platform: *platform, refusal: *refusal, headers, body: item.body });
+                    turned_away.push(Rejection { platform: *platform, refusal: *refusal, headers, body });
                 }
             }
         }
@@ -93,8 +108,9 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
     let now = now();
     let body = platform.manual_body(event_type, data, now)?;
     let understood = delivery::trust(platform, &Headers::default(), body.as_bytes(), now);
+    let kept = platform.without_secrets(body.as_bytes(), &[]);
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let applied = apply::apply(client, &[&understood]);
         let entries: Vec<Entry<'_>> = applied
             .verdicts
@@ -104,7 +120,7 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
                 source: Source::Manual,
                 verified_by: "trusted",
                 headers: "{}",
-                body: body.as_bytes(),
+                body: &kept,
                 fetched_at: None,
                 verdict,
             })
@@ -151,5 +167,5 @@ pub fn in_words(verdict: &Verdict) -> String {
 
 fn refused(rejected: &Rejected) -> Receipt {
     let http_status = if rejected.refusal == Refusal::UnknownPlatform { 404 } else { 401 };
-    Receipt { log_id: None, outcome: "rejected", http_status, message: rejected.refusal.message().to_owned() }
+    Receipt { log_id: None, outcome: "rejected", http_status, message: rejected.refusal.answer().to_owned() }
 }

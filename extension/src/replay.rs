@@ -32,7 +32,7 @@ pub struct Round {
 /// Applies one kept delivery again; returns what became of it, in a word and in words.
 pub fn replay(log_id: i64) -> Result<(&'static str, String)> {
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let verdict =
             again(client, log_id)?.ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
         Ok((verdict.status.as_str(), in_words(&verdict)))
@@ -49,7 +49,7 @@ pub fn retry(limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Roun
         });
     }
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let mut round = Round::default();
         for id in deliveries::due(client, limit, include_dead, filter)? {
             let Some(verdict) = again(client, id)? else { continue };
@@ -142,7 +142,7 @@ pub fn replay_all(from: Micros, until: Micros, platform: Option<&str>) -> Result
     let platform = platform.map(known).transpose()?;
     let mut sum = Replayed::default();
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let mut after = 0;
         loop {
             let ids = deliveries::between(client, from, until, platform, after, PORTION)?;

@@ -41,7 +41,7 @@ pub fn apply_resource(platform: &str, kind: &str, body: &[u8], fetched_at: Optio
     let items = resources.items;
     let task = understood(platform, kind, resources);
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let applied = apply::apply(client, &[&task]);
         let Some(verdict) = applied.verdicts.first() else {
             return Err(Error::Spi("the body was not applied".to_owned()));

@@ -63,6 +63,15 @@ impl Refusal {
         self.texts().1
     }
 
+    /// What the sender is told: nothing that helps to guess.
+    #[must_use]
+    pub fn answer(self) -> &'static str {
+        match self {
+            Refusal::UnknownPlatform => self.message(),
+            _ => "the delivery is not authenticated",
+        }
+    }
+
     /// What the operator can do about it.
     #[must_use]
     pub fn hint(self) -> &'static str {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use boxoffice_core::merge::State;
-use boxoffice_core::observation::Fact;
+use boxoffice_core::observation::{Fact, Payment};
 use boxoffice_core::platform::{Platform, ResourceKind};
 use boxoffice_tests::Result;
 use boxoffice_tests::fake::{EventSpec, Fake, Person, PurchaseSpec, RefundStatus, TruthOrder, clock};
@@ -75,6 +75,9 @@ impl Reader {
                 sale.total_amount.unwrap_or_default().to_numeric(sale.currency),
                 sale.refund_amount.unwrap_or_default().to_numeric(sale.currency),
                 sale.refund_status.as_str(),
+                sale.kept_amount.unwrap_or_default().to_numeric(sale.currency),
+                sale.net_amount.unwrap_or_default().to_numeric(sale.currency),
+                sale.payment_status.map(Payment::as_str),
                 (sale.ticket_quantity, sale.valid_quantity),
             );
             let expected = (
@@ -86,6 +89,9 @@ impl Reader {
                 truth.total_amount.to_string(),
                 truth.refund_amount.to_string(),
                 truth.refund_status.as_str(),
+                truth.kept_amount.to_string(),
+                truth.net_amount.to_string(),
+                Some(truth.payment_status),
                 (Some(truth.ticket_quantity), Some(truth.valid_quantity)),
             );
             assert_eq!(shown, expected, "{truth:#?}");
