@@ -337,6 +337,15 @@ AS $$
     SELECT 'cancelled without a refund, but with a refund amount', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
         WHERE s.refund_status = 'cancelled' AND s.refund_amount > 0
     UNION ALL
+    SELECT 'amounts that contradict each other', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE s.net_amount > s.kept_amount OR s.kept_amount > GREATEST(s.total_amount - COALESCE(s.refund_amount, 0), 0)
+           OR s.kept_amount - s.net_amount > COALESCE(s.fee_amount, 0) OR (s.payment_status = 'unpaid' AND s.kept_amount > 0)
+           OR (s.kept_amount IS NULL) <> (s.total_amount IS NULL) OR (s.net_amount IS NULL) <> (s.total_amount IS NULL)
+    UNION ALL
+    SELECT 'taken back without a date', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE s.void_date IS NULL AND s.source_version IS NOT NULL
+          AND (s.refund_status IN ('partial', 'refunded', 'cancelled') OR s.valid_quantity < s.ticket_quantity)
+    UNION ALL
     SELECT 'refunded attendee that may still come in', a.platform, a.platform_order_id || ' ' || a.platform_attendee_id
         FROM boxoffice.attendees a WHERE a.refunded AND a.status <> 'cancelled'
     UNION ALL
