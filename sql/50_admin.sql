@@ -338,7 +338,7 @@ AS $$
         WHERE s.refund_status = 'cancelled' AND s.refund_amount > 0
     UNION ALL
     SELECT 'amounts that contradict each other', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
-        WHERE s.net_amount > s.kept_amount OR s.kept_amount > GREATEST(s.total_amount - COALESCE(s.refund_amount, 0), 0)
+        WHERE s.net_amount > s.kept_amount OR (s.kept_amount > s.total_amount - COALESCE(s.refund_amount, 0) AND s.kept_amount > 0 AND s.refund_amount <= s.total_amount)
            OR s.kept_amount - s.net_amount > COALESCE(s.fee_amount, 0) OR (s.payment_status = 'unpaid' AND s.kept_amount > 0)
            OR (s.kept_amount IS NULL) <> (s.total_amount IS NULL) OR (s.net_amount IS NULL) <> (s.total_amount IS NULL)
     UNION ALL

@@ -3,7 +3,7 @@
 //! Instants are microseconds since 1970 ([`Micros`]), 0 where the platform gave none. Amounts are [`Amount`]s.
 //! `fetched_at` is the claim time of our own GET by the database clock, `None` for everything pushed at us.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::document::Document;
 use crate::money::{Amount, Currency};
@@ -158,7 +158,7 @@ pub struct OrderCopy {
 }
 
 /// The normalised content of an order copy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderDoc {
     /// The platform's own word for the state of the order (`placed`, `partiallyRefunded` …).
     pub platform_status: Option<String>,
@@ -195,7 +195,7 @@ pub struct OrderDoc {
 }
 
 /// Whether an order was paid. The order is the merge rank of words of one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Payment {
     /// Nothing was paid yet, or ever: not a sale.
     Unpaid,
@@ -235,7 +235,7 @@ pub struct AttendeeCopy {
 }
 
 /// Whether a ticket still admits. The order is the merge rank.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Void {
     /// Admits.
     #[default]
@@ -247,7 +247,7 @@ pub enum Void {
 }
 
 /// The normalised content of an attendee copy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttendeeDoc {
     /// Still admits?
     pub void: Void,
@@ -314,7 +314,7 @@ pub struct Envelope {
 }
 
 /// What an envelope says about the order. The order is the merge rank.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EnvelopeStatus {
     /// Not paid yet.
     Pending,

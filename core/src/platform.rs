@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
 use crate::headers::Headers;
 use crate::observation::{EventCopy, Observation};
@@ -22,7 +20,7 @@ mod page;
 mod random;
 
 /// A ticketing platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
     /// eventbrite.com
     Eventbrite,

@@ -41,7 +41,9 @@ async fn a_change_counts_at_once_in_every_session() -> Result {
         ("believed".into(), "believed".into())
     );
     // By hand as well as with the functions, and by TRUNCATE, which fires no row trigger.
-    client.batch_execute("UPDATE webhook_secrets SET value = 'by hand' WHERE value = 'the rotated secret of all'").await?;
+    client
+        .batch_execute("UPDATE webhook_secrets SET value = 'by hand' WHERE value = 'the rotated secret of all'")
+        .await?;
     assert_eq!(by_key(&other, "by hand").await?, "believed");
     client.batch_execute("TRUNCATE webhook_secrets").await?;
     assert_eq!(by_key(&other, "by hand").await?, "no_secret");
