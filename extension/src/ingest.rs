@@ -12,8 +12,9 @@ use crate::delivery::{self, Rejected, Understood};
 use crate::error::{Error, Result};
 use crate::server;
 use crate::store::deliveries::{self, Entry, Source, Status, Verdict};
+use crate::store::now;
 use crate::store::rejections::{self, Rejection};
-use crate::store::{now, settings};
+use crate::store::settings::{self, AllSettings};
 
 /// A delivery as it arrives.
 pub struct Incoming<'a> {
@@ -58,12 +59,7 @@ pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
         let kept_bodies: Vec<Cow<'_, [u8]>> = items
             .iter()
             .map(|i| match Platform::from_name(i.platform) {
-                Some(platform) => {
-                    let known = settings.get(&platform).into_iter().flat_map(|(_, secrets)| &secrets.path_token);
-                    let known = known.map(|secret| secret.value.as_str());
-                    let presented = i.headers.all(PATH_TOKEN).iter().map(String::as_str);
-                    platform.without_secrets(i.body, &known.chain(presented).collect::<Vec<_>>())
-                }
+                Some(platform) => without_secrets(platform, &settings, &i.headers, i.body),
                 None => Cow::Borrowed(i.body),
             })
             .collect();
@@ -108,9 +104,10 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
     let now = now();
     let body = platform.manual_body(event_type, data, now)?;
     let understood = delivery::trust(platform, &Headers::default(), body.as_bytes(), now);
-    let kept = platform.without_secrets(body.as_bytes(), &[]);
     Spi::connect_mut(|client| {
         server::lock_links()?;
+        let settings = settings::read(client)?;
+        let kept = without_secrets(platform, &settings, &Headers::default(), body.as_bytes());
         let applied = apply::apply(client, &[&understood]);
         let entries: Vec<Entry<'_>> = applied
             .verdicts
@@ -129,6 +126,13 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
         let mut receipts = applied.verdicts.iter().zip(ids).map(|(verdict, id)| receipt(verdict, id));
         receipts.next().ok_or_else(|| Error::Spi("the delivery was not kept".to_owned()))
     })
+}
+
+/// The body as it may be kept.
+fn without_secrets<'b>(platform: Platform, settings: &AllSettings, headers: &Headers, body: &'b [u8]) -> Cow<'b, [u8]> {
+    let known = settings.get(&platform).into_iter().flat_map(|(_, secrets)| &secrets.path_token);
+    let presented = headers.all(PATH_TOKEN).iter().map(String::as_str);
+    platform.without_secrets(body, &known.map(|secret| secret.value.as_str()).chain(presented).collect::<Vec<_>>())
 }
 
 /// The platform of that name, or a clear error.
