@@ -6,6 +6,7 @@ use boxoffice_core::headers::Headers;
 use boxoffice_core::observation::{AttendeeCopy, Envelope, Fact, OrderCopy};
 use boxoffice_core::platform::{Delivery, Effect, Failure, Platform, ResourceKind, Resources};
 use boxoffice_core::settings::Settings;
+use boxoffice_core::time::to_text;
 use boxoffice_core::verify::Refusal;
 use serde_json::{Value, json};
 
@@ -62,6 +63,46 @@ fn both_spellings_name_the_buyer() {
     let (camel, _) = envelope(&fixture("humanitix/envelope_camel_case"));
     assert_eq!(camel.doc.customer_name.as_deref(), Some("Tane Sample"));
     assert_eq!(camel.doc.customer_phone.as_deref(), Some("+64211234567"));
+}
+
+#[test]
+fn versions_in_the_future_count_as_the_arrival() {
+    let far = "2999-01-01T00:00:00Z";
+    let skewed = to_text(ARRIVED + 600_000_000);
+    for (platform, kind, body, versioned) in [
+        (Platform::Eventbrite, ResourceKind::Event, json!({"id": "1"}), "changed"),
+        (Platform::Humanitix, ResourceKind::Event, json!({"_id": "1"}), "updatedAt"),
+        (Platform::Eventbrite, ResourceKind::Order, json!({"id": "1", "attendees": [{"id": "2"}]}), "changed"),
+        (Platform::Eventbrite, ResourceKind::Attendee, json!({"id": "1", "order_id": "2"}), "changed"),
+        (Platform::Humanitix, ResourceKind::Order, json!({"_id": "1"}), "updatedAt"),
+        (Platform::Humanitix, ResourceKind::Ticket, json!({"_id": "1", "orderId": "2"}), "updatedAt"),
+    ] {
+        let version = |at: &str| {
+            let mut body = body.clone();
+            body[versioned] = at.into();
+            let read = read(platform, kind, &body).unwrap();
+            let version = match read.observations.first().map(|observation| &observation.fact) {
+                None => read.events[0].version,
+                Some(Fact::HumanitixOrder { order, .. }) => order.version,
+                Some(Fact::EventbriteOrder { order, .. }) => order.version,
+                Some(Fact::HumanitixTicket { ticket: copy, .. } | Fact::EventbriteAttendee { attendee: copy, .. }) => {
+                    copy.version
+                }
+                other => panic!("{other:?}"),
+            };
+            (to_text(version), read.notes.iter().any(|note| note.contains("future")))
+        };
+        assert_eq!(version(far), (to_text(ARRIVED), true), "{kind:?}");
+        assert_eq!(version(&skewed), (skewed.clone(), false), "{kind:?}: clocks differ");
+    }
+    // Inside a copy as well.
+    let ticket = json!({"_id": "1", "orderId": "2", "updatedAt": "2026-01-01T00:00:00Z", "checkIn": {"checkedIn": true, "date": far}});
+    let Fact::HumanitixTicket { ticket, .. } =
+        &read(Platform::Humanitix, ResourceKind::Ticket, &ticket).unwrap().observations[0].fact
+    else {
+        panic!("a ticket")
+    };
+    assert_eq!((ticket.version, ticket.doc.check_in_date), (ARRIVED, Some(ARRIVED)));
 }
 
 #[test]
