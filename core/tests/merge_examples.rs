@@ -314,3 +314,14 @@ fn what_a_thin_envelope_leaves_out_stays_as_it_was_last_said() {
     assert_eq!((rows.sale.ticket_quantity, rows.sale.valid_quantity), (Some(3), Some(0)));
     assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(7500)));
 }
+
+#[test]
+fn an_attendee_copy_against_the_listing_that_names_it() {
+    let attended = |version, void, checked_in| copy("a", version, void, checked_in, 3369);
+    let listed = |void| listing("10:00", "10:05", "placed", 3369, &[attended("10:00", void, false)]);
+    // The newer of the two, whichever came last.
+    let rows = eventbrite(&[listed(Void::Valid), alone("10:40", attended("10:30", Void::Cancelled, false))]);
+    assert_eq!(status(&rows, "a"), AttendeeStatus::Cancelled);
+    let rows = eventbrite(&[listed(Void::Valid), alone("10:40", attended("9:30", Void::Cancelled, false))]);
+    assert_eq!(status(&rows, "a"), Registered);
+}

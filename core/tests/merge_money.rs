@@ -390,3 +390,15 @@ fn a_cancellation_has_the_date_of_what_shows_it_or_decided_it() {
     let rows = humanitix_rows(&[envelope("10:00", EnvelopeStatus::Paid, None), Fact::Envelope(Box::new(fewer))]);
     assert_eq!((rows.sale.valid_quantity, rows.sale.void_date), (Some(2), Some(at("15:00"))));
 }
+
+#[test]
+fn valid_attendees_tell_whether_an_order_is_paid_before_others() {
+    let told = |id, void, paid| AttendeeCopy { paid: Some(paid), ..seat(id, "9:00", void) };
+    for (void_paid, valid_paid, expected) in [(false, true, Payment::Paid), (true, false, Payment::Unpaid)] {
+        let attendees = [told("a", Void::Cancelled, void_paid), told("b", Void::Valid, valid_paid)];
+        let rows = eventbrite(&[order("9:00", "placed", 6738, None, &attendees)]);
+        assert_eq!(rows.sale.payment_status, Some(expected));
+    }
+    let rows = eventbrite(&[order("9:00", "pending", 0, None, &[told("a", Void::Valid, true)])]);
+    assert_eq!(rows.sale.payment_status, Some(Payment::Unpaid), "the order's own word");
+}

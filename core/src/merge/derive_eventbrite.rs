@@ -88,10 +88,7 @@ fn standing(state: &State, held: &AttendeeState, own: &AttendeeVersion) -> (Stan
             if own.version > listed.version || own.alone {
                 (own.standing, None)
             } else {
-                // The check-in before a cancellation stays readable.
-                let entered = own.standing == Standing { void: Void::Valid, checked_in: true };
-                let checked_in = listed.standing.checked_in || (listed.standing.void == Void::Cancelled && entered);
-                (Standing { checked_in, ..listed.standing }, None)
+                (listed.standing, None)
             }
         }
         // Newer than the listing that lacks it.
