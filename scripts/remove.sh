@@ -4,7 +4,7 @@
 # remove_begin: takes the lock, and what is needed to look into the state; fails when there is none
 remove_begin() {
     [ -e "$dot" ] || return 1
-    var=$(readlink -f "$dot/var")
+    var=$(readlink -m "$dot/var")
     if [ -e "$var" ] && [ ! -w "$var" ]; then die "$dot belongs to another user" "use the user who made it"; fi
     state_lock 120
     . "$root/scripts/pg.sh"
