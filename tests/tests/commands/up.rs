@@ -136,3 +136,14 @@ fn nobody_else_can_read_secrets_or_logs_and_no_argument_shows_a_password() -> Re
     assert!(url.contains(&format!(":{password}@")), "programs get the password with the URL: {url}");
     Ok(())
 }
+
+#[test]
+fn what_the_owner_creates_does_not_land_among_what_is_ours() -> Result {
+    let checkout = Checkout::new(None)?;
+    checkout.run("up", &[])?.good()?;
+    ask(&checkout, "CREATE TABLE mine (); CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")?;
+    let strangers = "SELECT (SELECT count(*) FROM pg_class c WHERE relname = 'mine' AND relnamespace = 'boxoffice'::regnamespace), \
+        (SELECT pronamespace::regnamespace FROM pg_proc WHERE proname = 'mine'), (SELECT count(*) FROM ticket_sales)";
+    assert_eq!(ask(&checkout, strangers)?, "0|public|0");
+    Ok(())
+}
