@@ -90,6 +90,8 @@ pub struct TruthOrder {
     pub valid_quantity: i64,
     /// Everybody but donations.
     pub attendees: Vec<TruthAttendee>,
+    /// It is to be paid offline, and was not yet (Eventbrite).
+    pub unpaid: bool,
     /// It answers 404. To show this, a system must have read what it was at its end.
     pub erased: bool,
     /// The costs have dropped by a plain amount: only a system that read the order before can know `total_amount`.
@@ -187,6 +189,7 @@ fn truth(order: &Arc<Order>) -> TruthOrder {
         ticket_quantity: i64::try_from(admissions.len()).unwrap_or_default(),
         valid_quantity: i64::try_from(valid).unwrap_or_default(),
         attendees: admissions.iter().map(attendee).collect(),
+        unpaid: order.status == Status::Unpaid,
         erased: order.erased,
         needs_earlier_copy: order.dropped > 0,
         has_donation: admissions.len() < order.tickets.len(),
@@ -220,7 +223,7 @@ fn eventbrite(order: &Order, any: bool, admits: bool) -> (i64, i64, RefundStatus
     }
     let some = order.tickets.iter().any(|ticket| ticket.refunded);
     let all = some && order.tickets.iter().all(|ticket| ticket.refunded);
-    let dead = (order.status != Status::Placed || order.erased) && !live;
+    let dead = (!matches!(order.status, Status::Placed | Status::Unpaid) || order.erased) && !live;
     let status = if wholly || all || (total > 0 && refunded >= total) {
         RefundStatus::Refunded
     } else if some || refunded > 0 {
