@@ -83,6 +83,7 @@ worker_address() {
 settings_apply() {
     local sql_variables=(OWNER_PASSWORD INGRESS_PASSWORD HUMANITIX_WEBHOOK_SECRET EVENTBRITE_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN)
     local OWNER_PASSWORD INGRESS_PASSWORD
+    : "${EVENTBRITE_WEBHOOK_SECRET:=}"
     OWNER_PASSWORD=$(decoded "$owner_password") INGRESS_PASSWORD=$(decoded "$ingress_password")
     sql -At -o /dev/null -d "$db" -f - <"$root/scripts/setup.sql"
 }

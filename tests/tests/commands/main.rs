@@ -1,6 +1,7 @@
 //! The commands that a person types, run as they stand, each test in a checkout of its own.
 
 mod clean;
+mod demo;
 mod up;
 mod values;
 mod watching;
