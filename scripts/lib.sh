@@ -112,7 +112,7 @@ state_init() {
     mkdir -p "$dot"
     if is_root && ! enterable "$dot"; then
         local elsewhere
-        elsewhere=/var/lib/boxoffice-$(state_hash)
+        elsewhere=${BOXOFFICE_LIB:-/var/lib}/boxoffice-$(state_hash)
         install -d -m 755 "$elsewhere"
         ln -s "$elsewhere" "$var"
         var=$elsewhere

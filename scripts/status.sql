@@ -1,7 +1,7 @@
 -- What `make status` says about the data; each line stands alone, so that a database of an earlier version still shows the
 -- others.
 SET statement_timeout = '5s';
-SELECT format('deliveries: %s: %s', rpad(platform, 10),
+SELECT format('deliveries: %s %s', rpad(platform, 10),
               CASE WHEN received = 0 THEN 'none in 24 hours'
                    ELSE concat_ws(', ', received || ' in 24 hours', processed || ' processed', NULLIF(queued, 0) || ' queued', NULLIF(ignored, 0) || ' ignored',
                                   NULLIF(failed + dead + invalid, 0) || ' not applied') END
@@ -24,10 +24,10 @@ SELECT 'attention:  ' || platform || ': ' || what
 FROM boxoffice.webhook_health h
 CROSS JOIN LATERAL (VALUES
     (accounts_stopped > 0, 'a credential is refused: put a valid one into .boxoffice/env, then make up'),
-    (failed + dead + invalid > 0, failed + dead + invalid || ' deliveries were not applied: SELECT status, error_code, error_message FROM webhook_logs WHERE status IN (''failed'', ''dead'', ''invalid'')'),
-    (fetches_dead > 0, fetches_dead || ' fetches were given up: SELECT path, last_error FROM fetch_jobs WHERE status = ''dead'''),
+    (failed + dead + invalid > 0, 'deliveries that were not applied, ' || failed + dead + invalid || ': SELECT status, error_code, error_message FROM webhook_logs WHERE status IN (''failed'', ''dead'', ''invalid'')'),
+    (fetches_dead > 0, 'fetches that were given up, ' || fetches_dead || ': SELECT path, last_error FROM fetch_jobs WHERE status = ''dead'''),
     (oldest_fetch_at < clock_timestamp() - interval '15 minutes', 'hints wait: SELECT name, status, blocked_until, last_error FROM platform_accounts'),
-    (events_late > 0, events_late || ' events are not fresh: SELECT event_title, state, last_sync_error FROM sync_status'),
+    (events_late > 0, 'events that are not fresh, ' || events_late || ': SELECT event_title, state, last_sync_error FROM sync_status'),
     (silence = 'unusual', 'no delivery, where ' || usual_in_silence || ' are usual: look at the sender and at the proxy'),
     (last_rejected_at > clock_timestamp() - interval '1 hour', 'deliveries are turned away: SELECT reason, count, last_at FROM webhook_rejections ORDER BY last_at DESC')
 ) v (is_so, what)

@@ -30,7 +30,7 @@ fn it_says_what_is_there_and_asks() -> Result {
 
     // Down, it is started to be asked, and is down afterwards as before.
     checkout.run("down", &[])?.good()?;
-    for typed in ["no\n", "y\n", "\n", "\u{4}"] {
+    for typed in ["y\n", "\u{4}"] {
         let declined = checkout.run_typing("clean", typed)?;
         told(&declined.complaint, typed);
         assert!(declined.code == 1 && declined.complaint.contains("nothing is deleted"), "{}", declined.complaint);

@@ -97,6 +97,12 @@ fn the_demo_neither_touches_nor_uses_what_is_there() -> Result {
     for word in ["checked ", "What is coming", "Friday Night Laughs", "Who comes again", "Charity Night", "NZD"] {
         assert!(told.text.contains(word), "{word} is not in\n{}", told.text);
     }
+    // Each question has its SQL and an answer.
+    let answers: Vec<&str> = told.text.split("═══ ").skip(1).filter(|part| part.contains("SELECT ")).collect();
+    assert!(answers.len() >= 8 && answers.len() == told.text.matches(" ═══").count(), "{}", told.text);
+    for answer in answers {
+        assert!(answer.lines().filter(|line| line.contains('│')).count() >= 2, "no answer to {answer}");
+    }
     assert!(told.complaint.contains("make demo-clean"), "{}", told.complaint);
     assert_eq!(changed(&before, &state(&checkout)?), Vec::<String>::new());
     assert_eq!(visits.load(Ordering::SeqCst), 0, "somebody has asked the installation's platforms or database");

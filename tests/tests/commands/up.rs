@@ -36,6 +36,8 @@ fn server_and_worker_have_nothing_of_the_caller_and_not_of_each_other() -> Resul
         checkout.set(name, KEY);
     }
     checkout.set("BOXOFFICE_QUEUE_MAX", "77");
+    // A proxy for the outside is not asked for what is on this machine.
+    checkout.set("http_proxy", "http://127.0.0.1:1");
     checkout.run("up", &[])?.good()?;
 
     let (worker, server) = (checkout.worker()?, checkout.server()?);
@@ -134,6 +136,29 @@ fn nobody_else_can_read_secrets_or_logs_and_no_argument_shows_a_password() -> Re
     let (user, url) = lines.split_once('\n').context("no output")?;
     ensure!(user == "boxoffice_owner", "{lines}{}", String::from_utf8_lossy(&output.stderr));
     assert!(url.contains(&format!(":{password}@")), "programs get the password with the URL: {url}");
+    Ok(())
+}
+
+#[test]
+fn a_checkout_that_only_root_can_enter_works_as_well() -> Result {
+    if !Uid::current().is_root() {
+        // Whoever is not root runs everything as themselves, and can enter what is theirs.
+        return Ok(());
+    }
+    let mut checkout = Checkout::new(None)?;
+    let lib = checkout.path("").with_extension("lib");
+    fs::create_dir(&lib)?;
+    checkout.set("BOXOFFICE_LIB", &lib.to_string_lossy());
+    fs::set_permissions(checkout.path(""), Permissions::from_mode(0o700))?;
+    checkout.run("up", &[])?.good()?;
+    let elsewhere = fs::read_link(checkout.path(".boxoffice/var"))?;
+    assert!(elsewhere.starts_with(&lib), "{}", elsewhere.display());
+    assert!(checkout.run("webhook", &[])?.good()?.text.contains("ticket_sales      new: "));
+    assert!(checkout.run("status", &[])?.good()?.text.contains("humanitix  1 in 24 hours"));
+    let refused = checkout.run("clean", &[])?.complaint;
+    assert!(refused.contains("1 sale and 1 delivery, since "), "{refused}");
+    checkout.run_typing("clean", "yes\n")?.good()?;
+    assert!(!elsewhere.exists() && !checkout.path(".boxoffice").exists());
     Ok(())
 }
 

@@ -24,7 +24,7 @@ fn status_says_what_runs_and_what_needs_attention() -> Result {
     let well = checkout.run("status", &[])?.good()?.text;
     assert!(well.contains(&format!("process {}", checkout.server()?)), "{well}");
     assert!(well.contains(&format!("process {}", checkout.worker()?)), "{well}");
-    assert!(well.contains("humanitix : none in 24 hours"), "{well}");
+    assert!(well.contains("humanitix  none in 24 hours"), "{well}");
     assert_eq!(attention(&well), ["nothing"], "{well}");
 
     // A delivery that cannot be applied, and one that is turned away.
@@ -38,7 +38,7 @@ fn status_says_what_runs_and_what_needs_attention() -> Result {
     ask(&checkout, "SELECT * FROM ingest_webhook('humanitix', '{}', '{}'::text)")?;
     let ill = checkout.run("status", &[])?.good()?.text;
     let found = attention(&ill);
-    assert!(found.iter().any(|line| line.contains("not applied: SELECT")), "{ill}");
+    assert!(found.iter().any(|line| line.contains("not applied, 1: SELECT")), "{ill}");
     assert!(found.iter().any(|line| line.contains("turned away: SELECT")), "{ill}");
     // What it offers can be pasted.
     for query in found.iter().filter_map(|line| Some(line.split_at(line.find("SELECT")?).1)) {
