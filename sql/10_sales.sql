@@ -1,5 +1,5 @@
 -- What people read: events, sales, attendees. Sales and attendees are projections of boxoffice.order_states.
--- Natural keys only, platform_order_id in each of them: the tables distribute by it as they are.
+-- Natural keys only, platform_order_id in each of them. docs/DESIGN.md says what that allows when one machine is too small.
 
 CREATE TABLE boxoffice.ticket_events (
     event_id text COLLATE "C" PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()::text,

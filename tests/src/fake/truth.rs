@@ -88,7 +88,7 @@ pub struct TruthOrder {
     pub kept_amount: Money,
     /// That less the fees that the platform keeps.
     pub net_amount: Money,
-    /// paid or free.
+    /// paid, free, or unpaid: to be paid offline, and was not yet (Eventbrite).
     pub payment_status: &'static str,
     /// Admissions, void ones included, donations not.
     pub ticket_quantity: i64,
@@ -161,7 +161,8 @@ fn truth(order: &Arc<Order>) -> TruthOrder {
         Platform::Humanitix => humanitix(order, !admissions.is_empty(), valid > 0),
         Platform::Eventbrite => eventbrite(order, !admissions.is_empty(), valid > 0),
     };
-    let kept = if dead && refunded == 0 { 0 } else { (total - refunded).max(0) };
+    let unpaid = order.status == Status::Unpaid;
+    let kept = if unpaid || (dead && refunded == 0) { 0 } else { (total - refunded).max(0) };
     let attendee = |ticket: &&Ticket| TruthAttendee {
         id: ticket.id.clone(),
         name: ticket.holder.name(),
@@ -193,7 +194,11 @@ fn truth(order: &Arc<Order>) -> TruthOrder {
         refund_status,
         kept_amount: money(kept),
         net_amount: money((kept - (fees - returned)).max(0)),
-        payment_status: if total == 0 { "free" } else { "paid" },
+        payment_status: match total {
+            _ if unpaid => "unpaid",
+            0 => "free",
+            _ => "paid",
+        },
         ticket_quantity: i64::try_from(admissions.len()).unwrap_or_default(),
         valid_quantity: i64::try_from(valid).unwrap_or_default(),
         attendees: admissions.iter().map(attendee).collect(),
@@ -258,7 +263,7 @@ fn eventbrite(order: &Order, any: bool, admits: bool) -> Outcome {
     if wholly && refunded == 0 {
         refunded = total;
     }
-    let dead = (order.status != Status::Placed || order.erased) && !live;
+    let dead = (!matches!(order.status, Status::Placed | Status::Unpaid) || order.erased) && !live;
     let status = if wholly || (total > 0 && refunded >= total) {
         RefundStatus::Refunded
     } else if some || refunded > 0 {

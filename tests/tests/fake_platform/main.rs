@@ -11,6 +11,7 @@ mod eventbrite;
 mod faults;
 mod hints;
 mod humanitix;
+mod sold;
 mod truth;
 
 /// GET with the credential that is valid by default.

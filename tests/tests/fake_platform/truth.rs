@@ -17,7 +17,7 @@ const HX: Platform = Platform::Humanitix;
 
 /// A system that reads everything, with the project's merge rules.
 #[derive(Default)]
-struct Reader(BTreeMap<String, State>);
+pub(super) struct Reader(BTreeMap<String, State>);
 
 impl Reader {
     fn take(&mut self, platform: Platform, kind: ResourceKind, body: &[u8], at: i64) -> Result {
@@ -30,7 +30,7 @@ impl Reader {
     }
 
     /// Reads all orders and tickets of an event; what it knows and does not find, it asks for.
-    async fn sweep(&mut self, fake: &Fake, platform: Platform, event: &str, at: i64) -> Result {
+    pub(super) async fn sweep(&mut self, fake: &Fake, platform: Platform, event: &str, at: i64) -> Result {
         let (lists, key): (Vec<(String, ResourceKind)>, _) = match platform {
             HX => {
                 let list = |what: &str| format!("/v1/events/{event}/{what}?pageSize=100&page=1");
@@ -61,7 +61,7 @@ impl Reader {
         Ok(())
     }
 
-    fn same(&self, platform: Platform, truth: &[TruthOrder]) -> Result {
+    pub(super) fn same(&self, platform: Platform, truth: &[TruthOrder]) -> Result {
         for truth in truth {
             let derived = self.0.get(&truth.order_id).and_then(|state| state.derive(platform));
             let derived = derived.with_context(|| format!("no such order: {truth:?}"))?;
