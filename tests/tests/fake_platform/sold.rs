@@ -23,7 +23,10 @@ async fn a_reservation_is_unpaid_until_the_money_comes() -> Result {
     };
     assert_eq!(status(&body), ("unpaid".to_owned(), "Unpaid".to_owned()));
     assert_eq!(body["costs"]["gross"]["value"], json!(6738), "the price is known, the money is not there");
-    assert!(fake.truth_of(&order).is_some_and(|truth| truth.payment_status == "unpaid" && truth.refund_status == RefundStatus::None));
+    assert!(
+        fake.truth_of(&order)
+            .is_some_and(|truth| truth.payment_status == "unpaid" && truth.refund_status == RefundStatus::None)
+    );
     let mut reader = Reader::default();
     reader.sweep(&fake, EB, &event, fake.now() + 30 * clock::MINUTE).await?;
     reader.same(EB, &fake.truth_of_event(&event))?;
