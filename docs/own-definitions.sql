@@ -17,11 +17,11 @@ WITH ours (name) AS (
         'platform_accounts_status_known', 'platform_settings_authentication_known', 'platform_settings_encoding_known',
         'platform_settings_signature_header_is_a_name', 'platform_settings_signed_content_known',
         'platform_settings_timestamp_header_is_a_name', 'platform_settings_tolerance_sensible', 'reconciliation_differences_known',
-        'sync_history_mode_known', 'sync_history_status_known', 'ticket_events_ends_after_start', 'webhook_rejections_body_bounded',
+        'sync_history_mode_known', 'sync_history_status_known', 'task_lock_is_one_row', 'ticket_events_ends_after_start', 'webhook_rejections_body_bounded',
         'webhook_rejections_slot_bounded', 'webhook_secrets_kind_known',
         'platform_settings settings_changed', 'webhook_secrets settings_changed',
         'ticket_events readers', 'ticket_platforms readers', 'ticket_sales readers', 'attendees readers',
-        'webhook_logs readers', 'platform_accounts readers', 'sync_history readers', 'reconciliation_differences readers'])
+        'access_grants own', 'webhook_logs readers', 'platform_accounts readers', 'sync_history readers', 'reconciliation_differences readers'])
 ), tables AS (
     SELECT c.oid, c.relname, c.oid::pg_catalog.regclass AS name, c.relreplident, c.relforcerowsecurity, c.reloptions, t.reloptions AS toast_options
     FROM pg_catalog.pg_depend d

@@ -280,6 +280,23 @@ fn cancelled_tickets_of_a_paid_order_are_kept_money() {
 }
 
 #[test]
+fn the_platform_decides_whether_a_cancelled_order_is_held() {
+    let cancelled = || told("10:00", EnvelopeStatus::Cancelled, None);
+    let void = || [admission("a", "10:00", Void::Cancelled, 3210), admission("b", "10:00", Void::Cancelled, 3210)];
+    for (copy, kept) in [("9:59:59", 0), ("10:00", 6420), ("10:01", 6420)] {
+        let facts: Vec<Fact> = [box_office(copy, "paid", 0), cancelled(), Fact::TicketsSwept(at("19:00"))]
+            .into_iter()
+            .chain(void())
+            .collect();
+        let rows = humanitix_rows(&facts);
+        assert_eq!((money(&rows)[1], rows.sale.refund_status), (kept, RefundStatus::Cancelled), "{copy}");
+    }
+    let mut facts = vec![box_office("10:00", "cancelled", 0), cancelled()];
+    facts.extend(void());
+    assert_eq!(money(&humanitix_rows(&facts))[1], 0, "the platform itself");
+}
+
+#[test]
 fn a_refunded_order_may_still_admit() {
     let facts = [
         box_office("10:00", "refunded", 6000),

@@ -40,6 +40,9 @@ struct Order<'a> {
     method: Option<&'static str>,
     /// The newest envelope cancels, and the API has not passed it; or the API itself says so.
     cancelled: bool,
+    /// The same, and the API has not even reached it: only then nothing is held of the charge. Where the API's copy of the
+    /// same version still lists the order as paid, the host keeps the money.
+    dropped: bool,
     /// An envelope refunds everything, and the API has neither passed it nor shows a refund of its own.
     refunded: bool,
     /// That voids tickets up to this version.
@@ -91,6 +94,7 @@ impl<'a> Order<'a> {
             amount,
             method: method.filter(|_| amount.is_some_and(|amount| amount != Amount::ZERO)),
             cancelled: cancelling.is_some(),
+            dropped: cancelling.is_some_and(|at| Some(at) > version || api.is_some_and(humanitix_void)),
             refunded: whole_pushed.is_some(),
             void_at: cancelling.max(whole_pushed.map(|refund| refund.at)),
             complete,
@@ -180,7 +184,7 @@ impl<'a> Order<'a> {
             source_version: state.api.as_ref().and_then(|held| known(held.key.version)),
             unlisted_at: None,
         };
-        sale.settle((self.gone || self.cancelled) && !live, self.returned_fees(state, attendees));
+        sale.settle((self.gone || self.dropped) && !live, self.returned_fees(state, attendees));
         if sale.is_taken_back() {
             sale.void_date = refund_date.or_else(|| self.void_date(state, attendees)).or(sale.source_version);
         }
