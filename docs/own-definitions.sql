@@ -63,9 +63,13 @@ WITH ours (name) AS (
     UNION ALL
     SELECT 7, t.name::name, pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', t.name) FROM tables t WHERE t.relforcerowsecurity
     UNION ALL
-    SELECT 8, p.pubname, pg_catalog.concat_ws(' ', pg_catalog.format('ALTER PUBLICATION %I ADD TABLE ONLY %s', p.pubname, t.name),
+    -- pg_dump 18 keeps membership in publications: then it is there already.
+    SELECT 8, p.pubname, pg_catalog.format('DO %L', pg_catalog.format(
+               'BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid '
+               'WHERE p.pubname = %L AND r.prrelid = %L::pg_catalog.regclass) THEN %s; END IF; END', p.pubname, t.name,
+               pg_catalog.concat_ws(' ', pg_catalog.format('ALTER PUBLICATION %I ADD TABLE ONLY %s', p.pubname, t.name),
                (SELECT '(' || pg_catalog.string_agg(pg_catalog.quote_ident(c.attname), ', ' ORDER BY c.attnum) || ')' FROM columns c WHERE c.attrelid = t.oid AND c.attnum = ANY (r.prattrs)),
-               'WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')')
+               'WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')')))
         FROM tables t JOIN pg_catalog.pg_publication_rel r ON r.prrelid = t.oid JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
     UNION ALL
     SELECT 9, s.stxname, pg_catalog.pg_get_statisticsobjdef(s.oid)
