@@ -7,7 +7,8 @@ use boxoffice_tests::Result;
 use boxoffice_tests::fake::{Fake, Person, Platform, PurchaseSpec, clock};
 use boxoffice_tests::random::Random;
 
-use super::season::{End, Night};
+use super::programme::End;
+use super::season::Night;
 
 const FIRST: [&str; 12] =
     ["Amelia", "Jack", "Mia", "Linh", "Arjun", "Zoë", "Tane", "Siobhán", "Yuki", "Omar", "Priya", "Noah"];

@@ -12,6 +12,7 @@
 
 mod audience;
 mod ledger;
+mod programme;
 mod season;
 mod visit;
 
@@ -24,7 +25,8 @@ use boxoffice_tests::{Result, http, shown, sign};
 use tokio_postgres::{Client, NoTls};
 
 use audience::Audience;
-use season::{End, Night};
+use programme::End;
+use season::Night;
 use visit::Visit;
 
 /// The same season each time, but for the dates.
