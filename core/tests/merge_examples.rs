@@ -324,4 +324,8 @@ fn an_attendee_copy_against_the_listing_that_names_it() {
     assert_eq!(status(&rows, "a"), AttendeeStatus::Cancelled);
     let rows = eventbrite(&[listed(Void::Valid), alone("10:40", attended("9:30", Void::Cancelled, false))]);
     assert_eq!(status(&rows, "a"), Registered);
+    // A torn listing shows an older copy than one before it.
+    let torn = listing("11:00", "11:05", "placed", 3369, &[attended("10:00", Void::Valid, false)]);
+    let before = listing("10:00", "10:35", "placed", 3369, &[attended("10:30", Void::Cancelled, false)]);
+    assert_eq!(status(&eventbrite(&[before, torn]), "a"), AttendeeStatus::Cancelled);
 }

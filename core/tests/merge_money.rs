@@ -419,3 +419,10 @@ fn valid_attendees_tell_whether_an_order_is_paid_before_others() {
     let rows = eventbrite(&[order("9:00", "pending", 0, None, &[told("a", Void::Valid, true)])]);
     assert_eq!(rows.sale.payment_status, Some(Payment::Unpaid), "the order's own word");
 }
+
+#[test]
+fn an_order_refunded_whose_attendees_say_nothing_of_it() {
+    let silent = [seat("a", "10:00", Void::Cancelled), seat("b", "10:00", Void::Cancelled)];
+    let rows = eventbrite(&[placed(), order("10:00", "refunded", 6738, None, &silent)]);
+    assert_eq!((money(&rows)[0], rows.sale.refund_method), (6738, Some("assumed_full")));
+}
