@@ -231,7 +231,7 @@ BEGIN
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
         'boxoffice.attendees, boxoffice.webhook_logs, boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status, '
-        'boxoffice.platform_accounts, boxoffice.sync_history, boxoffice.reconciliation_differences, '
+        'boxoffice.platform_accounts, boxoffice.sync_history, boxoffice.reconciliation_differences, boxoffice.deliveries_noted, '
         'boxoffice.sync_plan, boxoffice.sync_runs, boxoffice.sync_status, boxoffice.reconciliation_reports, boxoffice.sync_drift TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) TO %I', role_name);
     INSERT INTO boxoffice.access_grants (grantee, event_id) VALUES (role_name, grant_reader.event_id) ON CONFLICT DO NOTHING;

@@ -52,6 +52,20 @@ pub enum Answer {
     Never(String),
 }
 
+/// Most pages of a list that announces how long it is.
+const PAGES: i64 = 40_000;
+/// Most pages of a list that does not.
+const PAGES_UNANNOUNCED: i32 = 2_000;
+
+/// Most pages that a list may have whose first page has shown so many items of so many (`total`): twice as many as that, and
+/// twenty, since it may grow while it is read. A list that goes on beyond never ends.
+#[must_use]
+pub fn page_limit(total: Option<i64>, items: usize) -> i32 {
+    let (Some(total), Ok(items @ 1..)) = (total, i64::try_from(items)) else { return PAGES_UNANNOUNCED };
+    let pages = (total.max(0) / items).saturating_add(1).saturating_mul(2).saturating_add(20).min(PAGES);
+    i32::try_from(pages).unwrap_or(PAGES_UNANNOUNCED)
+}
+
 /// What a call asks about, which says whom a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject<'p> {
@@ -240,6 +254,17 @@ mod tests {
         assert_eq!(with_query("/a?pages=1", "page", Some("a b&c=%#/")), "/a?pages=1&page=a%20b%26c%3D%25%23%2F");
         assert_eq!(query("/a?pages=1&page=7", "page"), Some("7"));
         assert_eq!(query("/a", "page"), None);
+    }
+
+    #[test]
+    fn lists_may_grow_and_must_end() {
+        assert_eq!(page_limit(Some(0), 0), 2_000, "an empty first page with more to come");
+        assert_eq!(page_limit(Some(3), 3), 24);
+        assert_eq!(page_limit(Some(5_000), 50), 222);
+        assert_eq!(page_limit(Some(100_000), 50), 4_022);
+        assert_eq!(page_limit(Some(i64::MAX), 1), 40_000);
+        assert_eq!(page_limit(Some(-5), 50), 22);
+        assert_eq!(page_limit(None, 50), 2_000);
     }
 
     #[test]
