@@ -201,7 +201,7 @@ BEGIN
                 UPDATE boxoffice.fetch_jobs u SET status = 'leased', lease_id = nextval('boxoffice.fetch_lease_seq'), claimed_at = moment,
                        due_at = moment + interval '2 minutes', attempts = u.attempts + 1, doubtful = u.doubtful OR NOT due.known
                 FROM (SELECT j.id,
-                             CASE WHEN j.purpose = 'hint' AND j.run_id IS NULL AND NOT j.doubtful
+                             CASE WHEN step IN (0, 6) AND j.purpose = 'hint' AND j.run_id IS NULL AND NOT j.doubtful
                                   THEN boxoffice.has_heard_of(j.platform, j.kind, j.resource_id, j.external_event_id) ELSE true END AS known
                       FROM boxoffice.fetch_jobs j
                       WHERE j.platform = a.platform AND j.account = a.name AND j.status IN ('waiting', 'leased') AND j.priority = step
@@ -226,7 +226,7 @@ BEGIN
             remaining := remaining - taken;
             used := used + taken;
             more_hints := more_hints + CASE WHEN step IN (0, 6) THEN taken ELSE 0 END;
-            more_doubts := more_doubts + unsure;
+            more_doubts := more_doubts + CASE WHEN step IN (0, 6) THEN unsure ELSE 0 END;
             more_planned := more_planned + CASE WHEN step IN (3, 4, 5) THEN taken ELSE 0 END;
             total := total + taken;
         END LOOP;
