@@ -6,6 +6,7 @@ CREATE TABLE boxoffice.platform_accounts (
     status text NOT NULL DEFAULT 'active',
     stopped_reason text,
     stopped_at timestamptz,
+    resumed_at timestamptz,
     blocked_until timestamptz,
     failures integer NOT NULL DEFAULT 0,
     troubled_at timestamptz,
@@ -36,6 +37,7 @@ COMMENT ON COLUMN boxoffice.platform_accounts.name IS 'Name of the credential; d
 COMMENT ON COLUMN boxoffice.platform_accounts.status IS 'active; stopped (the platform refused the credential: nothing is called any more); probing (one call at a time, until one succeeds).';
 COMMENT ON COLUMN boxoffice.platform_accounts.stopped_reason IS 'What the platform said when it refused.';
 COMMENT ON COLUMN boxoffice.platform_accounts.stopped_at IS 'When that was.';
+COMMENT ON COLUMN boxoffice.platform_accounts.resumed_at IS 'When it was last let go on after that: a refusal of a call that was made before says nothing any more.';
 COMMENT ON COLUMN boxoffice.platform_accounts.blocked_until IS 'No call before this time: the platform asked for a pause, or is in trouble.';
 COMMENT ON COLUMN boxoffice.platform_accounts.failures IS 'Calls in a row that met with trouble; from 3 on one call at a time.';
 COMMENT ON COLUMN boxoffice.platform_accounts.troubled_at IS 'When the present trouble began: the first of those calls. NULL when all is well.';

@@ -44,7 +44,7 @@ CREATE FUNCTION boxoffice.probe_account(platform text, account text) RETURNS voi
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
 BEGIN
-    UPDATE boxoffice.platform_accounts a SET status = 'probing'
+    UPDATE boxoffice.platform_accounts a SET status = 'probing', resumed_at = clock_timestamp()
         WHERE a.platform = probe_account.platform AND a.name = probe_account.account AND a.status = 'stopped';
     IF FOUND THEN
         -- With something that every credential may see, not with what was refused.

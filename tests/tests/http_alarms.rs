@@ -8,19 +8,28 @@ use boxoffice_tests::sql::line;
 use boxoffice_tests::{Database, Result, Worker};
 use serde_json::Value;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+const HURRY: &str = "UPDATE fetch_jobs SET due_at = now() WHERE status = 'waiting' AND due_at < 'infinity'";
 
 struct World {
     worker: Worker,
     client: Client,
-    _db: Database,
+    db: Database,
     fake: Fake,
 }
 
 impl World {
     async fn open() -> Result<World> {
-        let fake = Fake::start().await?;
+        World::open_with(Fake::start().await?).await
+    }
+
+    async fn open_with(fake: Fake) -> Result<World> {
         let db = Database::create().await?;
         let client = db.client().await?;
+        // The server's log would show what the worker hands over.
+        let logged = format!("ALTER DATABASE {} SET log_min_duration_statement = 0", db.name());
+        client.batch_execute(&logged).await?;
         let (humanitix, eventbrite) = (fake.humanitix_url(), fake.eventbrite_url());
         let settings = [
             ("HUMANITIX_API_URL", humanitix.as_str()),
@@ -31,7 +40,7 @@ impl World {
             ("BOXOFFICE_FETCH_POLL_SECONDS", "0.2"),
         ];
         let worker = Worker::start(&db, &settings).await?;
-        Ok(World { worker, client, _db: db, fake })
+        Ok(World { worker, client, db, fake })
     }
 
     /// A linked event with an order, read and fresh, whose changes are asked for every minute.
@@ -60,7 +69,20 @@ impl World {
              UPDATE fetch_jobs SET due_at = now() WHERE status = 'waiting' AND due_at < 'infinity';
              UPDATE platform_accounts SET blocked_until = NULL"
         );
-        Ok(self.client.batch_execute(&shift).await?)
+        for statement in shift.split(';') {
+            self.update(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// The worker locks the same rows in another order: then once more.
+    async fn update(&self, statement: &str) -> Result {
+        loop {
+            match self.client.execute(statement, &[]).await {
+                Err(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => {}
+                other => return Ok(other.map(|_| ())?),
+            }
+        }
     }
 
     /// The lines of that event about that platform.
@@ -111,10 +133,7 @@ async fn a_platform_that_goes_away_and_comes_back_is_told_once_each() -> Result 
         })
         .await?;
         until("the event is fresh", async || {
-            world
-                .client
-                .execute("UPDATE fetch_jobs SET due_at = now() WHERE status = 'waiting' AND due_at < 'infinity'", &[])
-                .await?;
+            world.update(HURRY).await?;
             Ok(line(&world.client, &format!("SELECT state FROM sync_status WHERE external_event_id = '{event}'"))
                 .await?
                 == "fresh")
@@ -144,10 +163,7 @@ async fn an_account_that_stops_and_goes_on_is_told_once_each() -> Result {
     until("it goes on", async || Ok(!world.logged("account_resumed", Platform::Eventbrite).is_empty())).await?;
     world.later("70 seconds").await?;
     until("the event is fresh", async || {
-        world
-            .client
-            .execute("UPDATE fetch_jobs SET due_at = now() WHERE status = 'waiting' AND due_at < 'infinity'", &[])
-            .await?;
+        world.update(HURRY).await?;
         Ok(line(&world.client, "SELECT state FROM sync_status").await? == "fresh")
     })
     .await?;
@@ -155,5 +171,45 @@ async fn an_account_that_stops_and_goes_on_is_told_once_each() -> Result {
     assert_eq!(world.logged("account_resumed", Platform::Eventbrite)[0]["level"], "info");
     let log = world.worker.log().join("\n");
     assert!(!log.contains(EVENTBRITE_TOKEN) && !log.contains("/v3/"), "neither credentials nor paths: {log}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn used_up_calls_are_heeded_and_the_token_in_the_header_goes_nowhere() -> Result {
+    // One hour has ten calls; the platform says how long to wait in its counters only.
+    let fake =
+        Fake::builder().rate_limit(Platform::Eventbrite, 10).switches(|s| s.no_retry_after = true).start().await?;
+    let world = World::open_with(fake).await?;
+    let event = world.fake.create_event(Platform::Eventbrite, EventSpec::new("Friday Night"))?;
+    for number in 0..30 {
+        world.fake.purchase(&event, PurchaseSpec::new(Person::new("Ada", &format!("Limit{number}")), 1))?;
+    }
+    world.client.execute("SELECT link_event('eventbrite', $1, $1)", &[&event]).await?;
+    let add = "INSERT INTO fetch_jobs (platform, path, kind, resource_id, priority) SELECT 'eventbrite', '/v3/orders/' || n || '/', 'order', n::text, 2
+        FROM generate_series(1, 60) n";
+    world.client.execute(add, &[]).await?;
+    let paused = || world.logged("account_paused", Platform::Eventbrite);
+    until("the account pauses", async || Ok(!paused().is_empty())).await?;
+    let wait = "SELECT blocked_until BETWEEN now() + interval '50 minutes' AND now() + interval '61 minutes' FROM platform_accounts
+        WHERE platform = 'eventbrite'";
+    assert_eq!(line(&world.client, wait).await?, "t");
+    // What was in flight is answered; nothing is asked after that.
+    until("nothing is in flight", async || {
+        Ok(line(&world.client, "SELECT count(*) FROM fetch_jobs WHERE status = 'leased'").await? == "0")
+    })
+    .await?;
+    let asked = world.fake.calls(Platform::Eventbrite);
+    assert!(asked <= 10 + 4, "{asked} calls");
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(world.fake.calls(Platform::Eventbrite), asked);
+    assert_eq!(paused().len(), 1, "once: {:?}", paused());
+    let log = world.worker.log().join("\n");
+    let server = world.db.cluster().log()?;
+    let kept = "SELECT string_agg(t::text, '') FROM (SELECT l::text AS t FROM webhook_logs l UNION ALL SELECT j::text FROM fetch_jobs j
+        UNION ALL SELECT a::text FROM platform_accounts a UNION ALL SELECT h::text FROM sync_history h) x";
+    let kept = line(&world.client, kept).await?;
+    for (place, text) in [("the log of the worker", log), ("the log of the server", server), ("the tables", kept)] {
+        assert!(!text.contains(EVENTBRITE_TOKEN) && !text.contains("APPLICATIONKEYOFTHETESTS"), "{place}");
+    }
     Ok(())
 }

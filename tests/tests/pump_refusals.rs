@@ -366,6 +366,27 @@ async fn the_same_job_never_undoes_a_resumption() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_from_before_a_resumption_does_not_undo_it() -> Result {
+    let (_db, client) = open().await?;
+    for number in 0..3 {
+        hint(&client, "order.placed", &format!("orders/{number}/")).await?;
+    }
+    let calls = claim(&client, 10).await?;
+    assert_eq!(complete(&client, &calls[0], 401, &no_auth()).await?, "stopped");
+    client.execute("SELECT resume_account('eventbrite')", &[]).await?;
+    // The other calls were on their way all the time.
+    assert_eq!(complete(&client, &calls[1], 401, &no_auth()).await?, "retry");
+    assert!(account(&client, "eventbrite").await?.starts_with("probing"));
+    line(&client, "SELECT announce_accounts('{eventbrite/default}')").await?;
+    assert_eq!(complete(&client, &calls[2], 401, &no_auth()).await?, "retry");
+    let probe = one(&client).await?;
+    assert_eq!(complete(&client, &probe, 200, &events(&[])).await?, "done");
+    assert_eq!(account(&client, "eventbrite").await?, "active - 0 false");
+    assert_eq!(claim(&client, 10).await?.len(), 3, "and they are asked for again");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_that_are_used_up_pause_the_account_as_long_as_the_platform_says() -> Result {
     let (_db, client) = open().await?;
     let pause = "SELECT round(extract(epoch FROM blocked_until - clock_timestamp())) FROM platform_accounts WHERE platform = 'eventbrite'";

@@ -27,10 +27,10 @@ pub(super) fn credential_refused(
     if asks_for_itself && job.refusals > 0 {
         return doubted(client, job, reason, now);
     }
-    if !accounts::stop(client, job.platform, &job.account, reason)? {
+    if !accounts::stop(client, job.platform, &job.account, reason, job.claimed_at)? {
         job.attempts -= 1;
         jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
-        return Ok(Outcome::new("retry", "the account is stopped"));
+        return Ok(Outcome::new("retry", "the account is stopped already, or has been let go on meanwhile"));
     }
     job.refusals += 1;
     // Others first, when it goes on: what was refused may be the only thing that is.

@@ -4,11 +4,11 @@ use boxoffice_core::backoff;
 use boxoffice_core::platform::Platform;
 use boxoffice_core::time::{self, Micros};
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT8OID, TEXTARRAYOID, TEXTOID};
+use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::spi::SpiClient;
 
-use super::micros;
 use super::plan::Plan;
+use super::{micros, timestamp};
 use crate::error::Result;
 
 /// From this many failures in a row on the trouble is the platform's, not that of single resources.
@@ -54,8 +54,9 @@ static BLOCK: Plan = Plan {
 
 static STOP: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts SET status = 'stopped', stopped_reason = $3, stopped_at = clock_timestamp(), last_error = $3
-          WHERE platform = $1 AND name = $2 AND status <> 'stopped' RETURNING 1",
-    types: &[TEXTOID, TEXTOID, TEXTOID],
+          WHERE platform = $1 AND name = $2 AND status <> 'stopped'
+            AND (resumed_at BETWEEN $4 AND clock_timestamp()) IS NOT TRUE RETURNING 1",
+    types: &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 };
 
 static EXAMINE: Plan =
@@ -199,9 +200,17 @@ pub fn block(
     Ok(is_news.then(|| Change::Paused { until, reason: reason.to_owned() }))
 }
 
-/// The credential is refused: nothing is called with it any more. False when that was known.
-pub fn stop(client: &mut SpiClient<'_>, platform: Platform, name: &str, reason: &str) -> Result<bool> {
-    Ok(!STOP.write(client, &[platform.as_str().into(), name.into(), reason.into()])?.is_empty())
+/// The credential is refused: nothing is called with it any more. False when that was known, or when somebody has let the
+/// account go on since the call was made.
+pub fn stop(
+    client: &mut SpiClient<'_>,
+    platform: Platform,
+    name: &str,
+    reason: &str,
+    called_at: Micros,
+) -> Result<bool> {
+    let arguments = [platform.as_str().into(), name.into(), reason.into(), timestamp(called_at).into()];
+    Ok(!STOP.write(client, &arguments)?.is_empty())
 }
 
 /// Asks for something that every good credential may see, to find out whether this one is.
