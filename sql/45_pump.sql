@@ -144,14 +144,15 @@ BEGIN
         RAISE EXCEPTION 'max_jobs must be at least 1' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     PERFORM boxoffice.stay_announced(accounts);
+    moment := clock_timestamp();
     FOR a IN SELECT p.* FROM boxoffice.platform_accounts p
              WHERE p.status <> 'stopped'
                -- A pause lasts a day at most: what is later was written by a clock that was ahead.
-               AND (p.blocked_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '25 hours') IS NOT TRUE
+               AND (p.blocked_until BETWEEN moment AND moment + interval '25 hours') IS NOT TRUE
                AND (accounts IS NULL OR p.platform || '/' || p.name = ANY (accounts))
                -- An idle account is not locked.
                AND EXISTS (SELECT FROM boxoffice.fetch_jobs j WHERE j.platform = p.platform AND j.account = p.name
-                           AND j.status IN ('waiting', 'leased') AND j.due_at <= clock_timestamp())
+                           AND j.status IN ('waiting', 'leased') AND j.due_at <= moment)
              ORDER BY p.platform, p.name FOR UPDATE OF p LOOP
         EXIT WHEN remaining < 1;
         moment := clock_timestamp();

@@ -221,14 +221,16 @@ DECLARE
     -- What arrives is committed within seconds; what is younger may have older rows still to come.
     young constant timestamptz := clock_timestamp() - interval '1 minute';
     seen boxoffice.deliveries_noted;
+    since timestamptz;
     newest record;
     known integer;
     noted integer;
 BEGIN
     SELECT * INTO seen FROM boxoffice.deliveries_noted n WHERE n.until <= clock_timestamp();
+    since := COALESCE(seen.until, young - interval '30 days');
     SELECT l.created_at, l.id INTO newest FROM (
         SELECT w.created_at, w.id FROM boxoffice.webhook_logs w
-        WHERE w.created_at >= COALESCE(seen.until, clock_timestamp() - interval '30 days') AND w.created_at < young
+        WHERE w.created_at >= since AND w.created_at < young
           AND (seen.last_id IS NULL OR (w.created_at, w.id) > (seen.until, seen.last_id))
         ORDER BY w.created_at, w.id LIMIT 10000) l
         ORDER BY l.created_at DESC, l.id DESC LIMIT 1;
@@ -239,7 +241,7 @@ BEGIN
         SELECT w.platform, COALESCE(w.external_event_id, s.external_event_id) AS external_event_id, max(w.created_at) AS at
         FROM boxoffice.webhook_logs w
         LEFT JOIN boxoffice.ticket_sales s ON s.platform = w.platform AND s.platform_order_id = w.platform_order_id
-        WHERE w.created_at >= COALESCE(seen.until, clock_timestamp() - interval '30 days') AND w.created_at <= newest.created_at
+        WHERE w.created_at >= since AND w.created_at <= newest.created_at
           AND w.source <> 'api'
         GROUP BY 1, 2
     ), changed AS MATERIALIZED (

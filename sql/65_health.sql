@@ -124,7 +124,8 @@ SELECT d.platform, d.external_event_id, d.event_id, COALESCE(e.title, p.external
        CASE WHEN d.last_sync_at <= pg_catalog.clock_timestamp() THEN pg_catalog.clock_timestamp() - d.last_sync_at END AS age,
        d.last_full_sync_at, d.sync_interval, d.due_at AS next_sync_at,
        r.id AS run_id, r.mode, r.percent, r.items, r.rows_changed, r.estimated_end, p.last_sync_error,
-       GREATEST(CASE WHEN p.last_delivery_at <= pg_catalog.clock_timestamp() THEN p.last_delivery_at END, n.at) AS last_delivery_at
+       -- Not clock_timestamp(): whoever does not ask for this column is not to pay for it.
+       GREATEST(CASE WHEN p.last_delivery_at <= pg_catalog.statement_timestamp() THEN p.last_delivery_at END, n.at) AS last_delivery_at
 FROM boxoffice.sync_plan d
 JOIN boxoffice.ticket_platforms p ON p.platform = d.platform AND p.external_event_id = d.external_event_id
 LEFT JOIN boxoffice.ticket_events e ON e.event_id = d.event_id
@@ -142,9 +143,9 @@ LEFT JOIN (
     SELECT w.platform, COALESCE(w.external_event_id, s.external_event_id) AS external_event_id, pg_catalog.max(w.created_at) AS at
     FROM boxoffice.webhook_logs w
     LEFT JOIN boxoffice.ticket_sales s ON s.platform = w.platform AND s.platform_order_id = w.platform_order_id
-    WHERE w.created_at >= COALESCE((SELECT o.until FROM boxoffice.deliveries_noted o WHERE o.until <= pg_catalog.clock_timestamp()),
-                                   pg_catalog.clock_timestamp() - interval '30 days')
-      AND w.created_at <= pg_catalog.clock_timestamp() AND w.source <> 'api'
+    WHERE w.created_at >= COALESCE((SELECT o.until FROM boxoffice.deliveries_noted o WHERE o.until <= pg_catalog.statement_timestamp()),
+                                   pg_catalog.statement_timestamp() - interval '30 days')
+      AND w.created_at <= pg_catalog.statement_timestamp() AND w.source <> 'api'
     GROUP BY 1, 2
 ) n ON n.platform = d.platform AND n.external_event_id = d.external_event_id;
 COMMENT ON VIEW boxoffice.sync_status IS 'How fresh each platform''s event is, what is running, and what is next.';
@@ -184,6 +185,7 @@ SELECT n.platform::text AS platform,
        y.events_late, y.oldest_sync_at
 FROM (VALUES ('eventbrite'), ('humanitix')) n (platform)
 CROSS JOIN LATERAL (
+    -- statement_timestamp() and not clock_timestamp(): only what stands still can be looked up in an index.
     SELECT pg_catalog.count(*) AS received,
            pg_catalog.count(*) FILTER (WHERE w.status IN ('processed', 'duplicate')) AS processed,
            pg_catalog.count(*) FILTER (WHERE w.status = 'ignored') AS ignored,
@@ -193,17 +195,17 @@ CROSS JOIN LATERAL (
            pg_catalog.count(*) FILTER (WHERE w.status = 'dead') AS dead
     FROM boxoffice.webhook_logs w
     WHERE w.platform = n.platform AND w.source <> 'api'
-      AND w.created_at BETWEEN pg_catalog.clock_timestamp() - interval '24 hours' AND pg_catalog.clock_timestamp()
+      AND w.created_at BETWEEN pg_catalog.statement_timestamp() - interval '24 hours' AND pg_catalog.statement_timestamp()
 ) l
 CROSS JOIN LATERAL (
     -- The first and the last row of an index, not all in between.
     SELECT (SELECT w.created_at FROM boxoffice.webhook_logs w
             WHERE w.platform = n.platform AND w.source = 'webhook'
-              AND w.created_at BETWEEN pg_catalog.clock_timestamp() - interval '30 days' AND pg_catalog.clock_timestamp()
+              AND w.created_at BETWEEN pg_catalog.statement_timestamp() - interval '30 days' AND pg_catalog.statement_timestamp()
             ORDER BY w.created_at DESC LIMIT 1) AS last_seen_at,
            (SELECT w.created_at FROM boxoffice.webhook_logs w
             WHERE w.platform = n.platform AND w.source = 'webhook'
-              AND w.created_at BETWEEN pg_catalog.clock_timestamp() - interval '60 days' AND pg_catalog.clock_timestamp()
+              AND w.created_at BETWEEN pg_catalog.statement_timestamp() - interval '60 days' AND pg_catalog.statement_timestamp()
             ORDER BY w.created_at LIMIT 1) AS first_seen_at
 ) s
 CROSS JOIN LATERAL (
@@ -214,7 +216,7 @@ CROSS JOIN LATERAL (
                  (SELECT pg_catalog.count(*) FROM boxoffice.webhook_logs w
                   WHERE w.platform = n.platform AND w.source = 'webhook'
                     AND w.created_at > s.last_seen_at - v.back * interval '1 day'
-                    AND w.created_at <= pg_catalog.clock_timestamp() - v.back * interval '1 day') AS seen,
+                    AND w.created_at <= pg_catalog.statement_timestamp() - v.back * interval '1 day') AS seen,
                  s.first_seen_at < s.last_seen_at - v.back * interval '1 day' AS known
           FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (14), (21), (28)) v (back)) k
 ) u
