@@ -39,8 +39,8 @@ DECLARE
     scopes text[];
 BEGIN
     IF cardinality(a.organization_ids) = 0 OR a.burst_off_until BETWEEN moment AND moment + interval '1 hour' OR a.status <> 'active' THEN
-        PERFORM boxoffice.sift_hints(a, moment);
-        RETURN false;
+        -- Until all are sorted those that are not have to wait: the ones that matter may be among the last.
+        RETURN boxoffice.sift_hints(a, moment) = 50000;
     END IF;
     -- What a list has not shown once is not asked for by another list of that kind: it may never show it.
     SELECT count(*) FILTER (WHERE j.kind = 'order'), count(*) FILTER (WHERE j.kind = 'attendee'),
@@ -64,7 +64,8 @@ BEGIN
               WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.priority = 0
                 AND j.due_at <= moment AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0 AND 'orders' = ANY (scopes))
                     OR (j.kind = 'attendee' AND j.restarts < CASE WHEN 'attendees' = ANY (scopes) THEN 2 ELSE 1 END))
-              ORDER BY j.id FOR UPDATE SKIP LOCKED) k
+              -- As many as one call can deal with in time; the list shows what is real among the others as well.
+              ORDER BY j.id LIMIT 50000 FOR UPDATE SKIP LOCKED) k
         WHERE u.id = k.id RETURNING u.created_at)
     SELECT LEAST(min(created_at), moment) INTO oldest FROM covered;
     IF oldest IS NULL THEN
@@ -129,16 +130,19 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.uncover(bigint) IS 'Ends the stand-in of a list for hints: what it has shown is done, what it has not is fetched by itself, unless it is one of too many that nobody has heard of.';
 
-CREATE FUNCTION boxoffice.sift_hints(a boxoffice.platform_accounts, moment timestamptz) RETURNS void
-    LANGUAGE sql VOLATILE
-    SET search_path = pg_catalog, boxoffice, pg_temp
+CREATE FUNCTION boxoffice.sift_hints(a boxoffice.platform_accounts, moment timestamptz) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+    sorted integer;
+BEGIN
     WITH fresh AS MATERIALIZED (
         SELECT j.id, boxoffice.has_heard_of(j.platform, j.kind, j.resource_id, j.external_event_id) AS heard
         FROM boxoffice.fetch_jobs j
         WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.priority = 0
           AND j.due_at <= moment AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2))
-        ORDER BY j.id FOR UPDATE SKIP LOCKED
+        ORDER BY j.id LIMIT 50000 FOR UPDATE SKIP LOCKED
     ), sorted AS MATERIALIZED (
         SELECT f.id, f.heard, NOT f.heard AND row_number() OVER (PARTITION BY f.heard ORDER BY f.id DESC) > boxoffice.room_for_doubtful(a.platform, a.name) AS too_many
         FROM fresh f
@@ -150,6 +154,9 @@ AS $$
         status = CASE WHEN s.too_many THEN 'dropped' ELSE u.status END,
         finished_at = CASE WHEN s.too_many THEN clock_timestamp() END,
         last_error = CASE WHEN s.too_many THEN 'one of too many that nobody has heard of here' ELSE u.last_error END
-    FROM sorted s WHERE u.id = s.id
+    FROM sorted s WHERE u.id = s.id;
+    GET DIAGNOSTICS sorted = ROW_COUNT;
+    RETURN sorted;
+END
 $$;
-COMMENT ON FUNCTION boxoffice.sift_hints(boxoffice.platform_accounts, timestamptz) IS 'Puts waiting hints of what nobody has heard of behind everything else, and drops those that are too many. Used where no list can stand in for them.';
+COMMENT ON FUNCTION boxoffice.sift_hints(boxoffice.platform_accounts, timestamptz) IS 'Puts waiting hints of what nobody has heard of behind everything else, and drops those that are too many; 50,000 in one call. Used where no list can stand in for them. Says how many it has dealt with.';

@@ -179,6 +179,19 @@ BEGIN
                 moment := clock_timestamp();
             END IF;
         END IF;
+        IF holding IS TRUE AND a.burst_until > moment AND (
+            SELECT count(*) FROM (SELECT FROM boxoffice.fetch_jobs j
+                WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.priority = 0
+                  AND j.due_at <= moment AND j.purpose = 'hint' LIMIT 1001) waiting) > 1000 THEN
+            -- A flood that comes in meanwhile is not to be read by every claim.
+            UPDATE boxoffice.fetch_jobs u SET due_at = a.burst_until
+                FROM (SELECT j.id FROM boxoffice.fetch_jobs j
+                      WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.priority = 0
+                        AND j.due_at <= moment AND j.purpose = 'hint'
+                        AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2))
+                      ORDER BY j.id LIMIT 20000 FOR UPDATE SKIP LOCKED) k
+                WHERE u.id = k.id;
+        END IF;
         more_hints := 0;
         more_doubts := 0;
         more_planned := 0;
