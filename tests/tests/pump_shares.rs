@@ -141,13 +141,9 @@ async fn without_a_list_to_read_forged_ids_have_a_quarter_of_the_calls_and_come_
     line(&client, "SELECT link_event('eventbrite', '901', 'ours')").await?;
     line(&client, "SELECT sync_event('ours')").await?;
     let paths = drain(&client).await?;
-    let mut first: Vec<&str> = paths[..2].iter().filter_map(|path| path.split('?').next()).collect();
-    first.sort_unstable();
-    assert_eq!(
-        first,
-        ["/v3/events/901/orders/", "/v3/orders/7000001/"],
-        "what is asked for, and what is known: {paths:?}"
-    );
+    let place = |start: &str| paths.iter().position(|path| path.starts_with(start)).unwrap_or(usize::MAX);
+    assert_eq!(place("/v3/events/901/orders/"), 0, "what somebody has asked for: {paths:?}");
+    assert!(place("/v3/orders/7000001/") < 5, "with the first or second claim: {paths:?}");
     let forged = paths.iter().filter(|path| path.starts_with("/v3/orders/") && !path.contains("7000001")).count();
     assert_eq!(forged, 25, "{paths:?}");
     let counted =
