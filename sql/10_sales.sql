@@ -46,8 +46,11 @@ CREATE TABLE boxoffice.ticket_platforms (
     last_sync_at timestamptz,
     last_full_sync_at timestamptz,
     last_attempt_at timestamptz,
+    last_full_attempt_at timestamptz,
+    sync_failures integer NOT NULL DEFAULT 0,
     tickets_swept_at timestamptz,
     last_sync_error text,
+    last_delivery_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     linked_at timestamptz,
     PRIMARY KEY (platform, external_event_id)
@@ -75,8 +78,11 @@ COMMENT ON COLUMN boxoffice.ticket_platforms.account IS 'Which of the worker''s 
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_at IS 'Start of the last successful synchronisation; the next one asks for what has changed since then, and a little before. A failed one does not move it.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_full_sync_at IS 'Start of the last successful synchronisation that read everything.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_attempt_at IS 'Start of the last synchronisation, successful or not.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.last_full_attempt_at IS 'Start of the last complete reading, successful or not.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.sync_failures IS 'Synchronisations in a row that failed for a reason of this event''s own, such as a refusal. Each doubles the time until the next one, up to an hour.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.tickets_swept_at IS 'Start of the last complete reading of the event''s tickets (Humanitix): orders completed ten minutes before have all their tickets here.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_error IS 'Why the last synchronisation failed; NULL after a success.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.last_delivery_at IS 'The newest delivery about the event or one of its orders, up to deliveries_noted.until; sync_status knows those since then as well.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.created_at IS 'When the event was first seen.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.linked_at IS 'When it was linked.';
 

@@ -8,6 +8,7 @@ CREATE TABLE boxoffice.webhook_logs (
     status boxoffice.delivery_status NOT NULL,
     processed boolean NOT NULL,
     platform_order_id text,
+    external_event_id text,
     error_message text,
     error_code text,
     notes text[],
@@ -31,6 +32,7 @@ COMMENT ON COLUMN boxoffice.webhook_logs.source IS 'webhook (pushed at us), manu
 COMMENT ON COLUMN boxoffice.webhook_logs.status IS 'processed; duplicate (said nothing new); ignored (not of interest, or a cancellation or refund that something newer has overruled: notes says which); queued (a hint, the resource will be fetched); invalid (cannot be understood, not tried again by itself); failed (will be tried again); dead (tried too often).';
 COMMENT ON COLUMN boxoffice.webhook_logs.processed IS 'Nothing is left to be done about it.';
 COMMENT ON COLUMN boxoffice.webhook_logs.platform_order_id IS 'The order that the delivery speaks of, when it is one.';
+COMMENT ON COLUMN boxoffice.webhook_logs.external_event_id IS 'The platform''s event, when the delivery itself names it.';
 COMMENT ON COLUMN boxoffice.webhook_logs.error_message IS 'Why it was not applied.';
 COMMENT ON COLUMN boxoffice.webhook_logs.error_code IS 'SQLSTATE of the error.';
 COMMENT ON COLUMN boxoffice.webhook_logs.notes IS 'What was odd about it, or why it was ignored.';
@@ -84,12 +86,16 @@ CREATE TABLE boxoffice.fetch_jobs (
     lease_id bigint,
     claimed_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
+    refusals integer NOT NULL DEFAULT 0,
+    doubtful boolean NOT NULL DEFAULT false,
     restarts integer NOT NULL DEFAULT 0,
+    list_pages integer NOT NULL DEFAULT 1,
+    list_limit integer,
     list_total bigint,
     last_error text,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     finished_at timestamptz,
-    CONSTRAINT fetch_jobs_status_known CHECK (status IN ('waiting', 'leased', 'covered', 'done', 'gone', 'dead')),
+    CONSTRAINT fetch_jobs_status_known CHECK (status IN ('waiting', 'leased', 'covered', 'done', 'gone', 'dead', 'dropped')),
     CONSTRAINT fetch_jobs_purpose_known CHECK (purpose IN ('hint', 'again', 'page')),
     CONSTRAINT fetch_jobs_kind_known CHECK (kind IN ('order', 'orders', 'ticket', 'tickets', 'attendee', 'attendees', 'event', 'events',
                                                      'organizations')),
@@ -114,14 +120,18 @@ COMMENT ON COLUMN boxoffice.fetch_jobs.kind IS 'What the answer will be.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.resource_id IS 'The resource''s own id; NULL for a page.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.external_event_id IS 'The platform''s id of the event, when the hint told it.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.purpose IS 'hint (something has changed), again (a second look at something doubtful) or page (of a synchronisation).';
-COMMENT ON COLUMN boxoffice.fetch_jobs.priority IS 'The lowest number first: 0 hints, 1 lists in their place, 2 asked for by hand, 3 scheduled, 4 daily, 5 second looks. Scheduled jobs yield when four fifths of the hour''s calls are used, those after them at three fifths.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.priority IS 'The lowest number first: 0 hints, 1 lists in their place, 2 asked for by hand, 3 scheduled, 4 daily, 5 second looks, 6 hints of what nobody has heard of and no list has shown. Each has a share of the hour''s calls; see claim_fetches().';
 COMMENT ON COLUMN boxoffice.fetch_jobs.run_id IS 'The synchronisation that a page belongs to, or that stands in for the job while it is covered.';
-COMMENT ON COLUMN boxoffice.fetch_jobs.status IS 'waiting, leased, covered (a list that is being read will show it), done, gone (the platform has no such resource) or dead (given up; last_error says why).';
+COMMENT ON COLUMN boxoffice.fetch_jobs.status IS 'waiting, leased, covered (a list that is being read will show it), done, gone (the platform has no such resource), dead (given up; last_error says why) or dropped (one of too many hints of what nobody has heard of).';
 COMMENT ON COLUMN boxoffice.fetch_jobs.due_at IS 'Not before this time. Of a leased job: a worker that has not answered by then has lost it.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.lease_id IS 'The number that claim_fetches() handed out; a later lease makes it void.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.claimed_at IS 'When it was handed out: the time that its answer counts as fetched.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.refusals IS 'How often the platform has refused the credential when asked for it.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.doubtful IS 'The hint was of something that nobody had heard of here when it was asked for.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.restarts IS 'How often its list began anew, or how often a list did not show it after all.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.list_pages IS 'Number of this page in its list, from 1.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.list_limit IS 'Most pages that the list may have, by what its first page announced; a list that goes on beyond is given up.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.list_total IS 'Items that the list had when its page before was read; a list that has become shorter is read anew.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.last_error IS 'Why the last try failed.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.created_at IS 'When the first hint arrived.';

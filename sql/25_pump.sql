@@ -6,9 +6,12 @@ CREATE TABLE boxoffice.platform_accounts (
     status text NOT NULL DEFAULT 'active',
     stopped_reason text,
     stopped_at timestamptz,
+    resumed_at timestamptz,
     blocked_until timestamptz,
     failures integer NOT NULL DEFAULT 0,
+    troubled_at timestamptz,
     last_error text,
+    discovery_error text,
     calls_per_hour integer NOT NULL,
     max_in_flight integer NOT NULL DEFAULT 4,
     organization_ids text[] NOT NULL DEFAULT '{}',
@@ -34,9 +37,12 @@ COMMENT ON COLUMN boxoffice.platform_accounts.name IS 'Name of the credential; d
 COMMENT ON COLUMN boxoffice.platform_accounts.status IS 'active; stopped (the platform refused the credential: nothing is called any more); probing (one call at a time, until one succeeds).';
 COMMENT ON COLUMN boxoffice.platform_accounts.stopped_reason IS 'What the platform said when it refused.';
 COMMENT ON COLUMN boxoffice.platform_accounts.stopped_at IS 'When that was.';
+COMMENT ON COLUMN boxoffice.platform_accounts.resumed_at IS 'When it was last let go on after that: a refusal of a call that was made before says nothing any more.';
 COMMENT ON COLUMN boxoffice.platform_accounts.blocked_until IS 'No call before this time: the platform asked for a pause, or is in trouble.';
 COMMENT ON COLUMN boxoffice.platform_accounts.failures IS 'Calls in a row that met with trouble; from 3 on one call at a time.';
+COMMENT ON COLUMN boxoffice.platform_accounts.troubled_at IS 'When the present trouble began: the first of those calls. NULL when all is well.';
 COMMENT ON COLUMN boxoffice.platform_accounts.last_error IS 'The newest trouble; NULL when all is well.';
+COMMENT ON COLUMN boxoffice.platform_accounts.discovery_error IS 'Why the account''s events, or some of them, could not be listed the last time; NULL after a success.';
 COMMENT ON COLUMN boxoffice.platform_accounts.calls_per_hour IS 'Most calls in any 60 minutes, by all workers together. Eventbrite allows 2000 for a token; Humanitix publishes no limit.';
 COMMENT ON COLUMN boxoffice.platform_accounts.max_in_flight IS 'Most calls at the same time, by all workers together.';
 COMMENT ON COLUMN boxoffice.platform_accounts.organization_ids IS 'Eventbrite: the organizations whose events are listed; found by itself when empty.';
@@ -47,7 +53,7 @@ COMMENT ON COLUMN boxoffice.platform_accounts.burst_threshold IS 'Eventbrite: wh
 COMMENT ON COLUMN boxoffice.platform_accounts.burst_until IS 'Until then hints wait for the next list.';
 COMMENT ON COLUMN boxoffice.platform_accounts.burst_off_until IS 'Until then no lists, because reading one has failed.';
 COMMENT ON COLUMN boxoffice.platform_accounts.discovered_at IS 'When the account''s events were last listed.';
-COMMENT ON COLUMN boxoffice.platform_accounts.announced_at IS 'When a worker last said that it holds this credential.';
+COMMENT ON COLUMN boxoffice.platform_accounts.announced_at IS 'When a worker last said that it holds this credential: at its start, and then about once a minute with its claims. After five minutes without a word nobody does.';
 COMMENT ON COLUMN boxoffice.platform_accounts.created_at IS 'When it was first heard of.';
 
 CREATE TABLE boxoffice.account_calls (
@@ -55,6 +61,9 @@ CREATE TABLE boxoffice.account_calls (
     name text COLLATE "C" NOT NULL,
     minute timestamptz NOT NULL,
     calls integer NOT NULL,
+    hint_calls integer NOT NULL DEFAULT 0,
+    doubtful_calls integer NOT NULL DEFAULT 0,
+    scheduled_calls integer NOT NULL DEFAULT 0,
     PRIMARY KEY (platform, name, minute)
 );
 COMMENT ON TABLE boxoffice.account_calls IS 'Calls of the last hour, by minute: what calls_per_hour is held against.';
@@ -62,6 +71,9 @@ COMMENT ON COLUMN boxoffice.account_calls.platform IS 'humanitix or eventbrite.'
 COMMENT ON COLUMN boxoffice.account_calls.name IS 'The account.';
 COMMENT ON COLUMN boxoffice.account_calls.minute IS 'Start of the minute.';
 COMMENT ON COLUMN boxoffice.account_calls.calls IS 'Calls handed out in it.';
+COMMENT ON COLUMN boxoffice.account_calls.hint_calls IS 'Of them: for single hints.';
+COMMENT ON COLUMN boxoffice.account_calls.doubtful_calls IS 'Of those: of what nobody had heard of here.';
+COMMENT ON COLUMN boxoffice.account_calls.scheduled_calls IS 'Of all of them: what the schedule asked for, comparisons and second looks.';
 
 CREATE TABLE boxoffice.sync_history (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -82,9 +94,11 @@ CREATE TABLE boxoffice.sync_history (
     items bigint NOT NULL DEFAULT 0,
     expected_items bigint,
     rows_changed bigint NOT NULL DEFAULT 0,
+    new_orders bigint NOT NULL DEFAULT 0,
     problems bigint NOT NULL DEFAULT 0,
     finish_after text COLLATE "C",
     missing integer,
+    progress_at timestamptz,
     finished_at timestamptz,
     error text,
     CONSTRAINT sync_history_mode_known CHECK (mode IN ('full', 'changes', 'reconcile', 'discovery', 'burst')),
@@ -94,6 +108,7 @@ CREATE TABLE boxoffice.sync_history (
 CREATE UNIQUE INDEX sync_history_running_idx ON boxoffice.sync_history (platform, account, mode, COALESCE(external_event_id, ''))
     WHERE status IN ('running', 'finishing') AND mode <> 'burst' AND reason <> 'manual';
 CREATE INDEX sync_history_open_idx ON boxoffice.sync_history (id) WHERE status IN ('running', 'finishing');
+CREATE INDEX sync_history_open_event_idx ON boxoffice.sync_history (platform, external_event_id) WHERE status IN ('running', 'finishing');
 CREATE INDEX sync_history_event_idx ON boxoffice.sync_history (platform, external_event_id, started_at);
 
 COMMENT ON TABLE boxoffice.sync_history IS 'Synchronisations; sync_runs shows them with their progress.';
@@ -115,9 +130,11 @@ COMMENT ON COLUMN boxoffice.sync_history.pages IS 'Pages read.';
 COMMENT ON COLUMN boxoffice.sync_history.items IS 'Items read: orders, tickets, events.';
 COMMENT ON COLUMN boxoffice.sync_history.expected_items IS 'Items that the platform announced with the first pages.';
 COMMENT ON COLUMN boxoffice.sync_history.rows_changed IS 'Rows of ticket_sales, attendees and ticket_platforms written.';
+COMMENT ON COLUMN boxoffice.sync_history.new_orders IS 'Orders that were not here before.';
 COMMENT ON COLUMN boxoffice.sync_history.problems IS 'Items that could not be used or were odd; the notes of the kept pages say more.';
 COMMENT ON COLUMN boxoffice.sync_history.finish_after IS 'Orders up to this one are finished with.';
 COMMENT ON COLUMN boxoffice.sync_history.missing IS 'Orders here that the complete listing did not show; each is asked for by itself.';
+COMMENT ON COLUMN boxoffice.sync_history.progress_at IS 'When its last page was taken in; NULL before the first. A run without progress for an hour (six, when it has read something) is ended.';
 COMMENT ON COLUMN boxoffice.sync_history.finished_at IS 'End.';
 COMMENT ON COLUMN boxoffice.sync_history.error IS 'Why it failed.';
 COMMENT ON SEQUENCE boxoffice.sync_history_id_seq IS 'Numbers of synchronisations.';
@@ -165,3 +182,14 @@ COMMENT ON COLUMN boxoffice.reconciliation_differences.currency IS 'ISO 4217 cod
 COMMENT ON COLUMN boxoffice.reconciliation_differences.money_difference IS 'kept_amount, theirs less ours.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.healed IS 'Our row was put right. Of missing_there: the order is asked for by itself, and its answer decides.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.found_at IS 'When it was found.';
+
+CREATE TABLE boxoffice.deliveries_noted (
+    only_row boolean NOT NULL DEFAULT true PRIMARY KEY,
+    until timestamptz NOT NULL,
+    last_id bigint NOT NULL,
+    CONSTRAINT deliveries_noted_one_row CHECK (only_row)
+);
+COMMENT ON TABLE boxoffice.deliveries_noted IS 'One row: how far note_deliveries() has read the log of deliveries.';
+COMMENT ON COLUMN boxoffice.deliveries_noted.only_row IS 'true.';
+COMMENT ON COLUMN boxoffice.deliveries_noted.until IS 'Deliveries that arrived up to then are in ticket_platforms.last_delivery_at.';
+COMMENT ON COLUMN boxoffice.deliveries_noted.last_id IS 'The last of them.';

@@ -91,11 +91,11 @@ CREATE FUNCTION boxoffice.replay_diff(from_time timestamptz, until_time timestam
 COMMENT ON FUNCTION boxoffice.replay_diff(timestamptz, timestamptz, text) IS 'What replay_webhooks() would change: one row for each delivery and order that would look different. Changes nothing.';
 
 CREATE FUNCTION boxoffice.complete_fetch(id bigint, http_status integer, headers jsonb, body bytea,
-        OUT outcome text, OUT message text) RETURNS SETOF record
+        OUT outcome text, OUT message text, OUT account_change text, OUT account_detail text) RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1
     SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
     AS 'MODULE_PATHNAME', 'complete_fetch_wrapper';
-COMMENT ON FUNCTION boxoffice.complete_fetch(bigint, integer, jsonb, bytea) IS 'Takes the answer to a call that claim_fetches() handed out: merges it, goes on with the next page, tries again later, or gives up. Without an answer: http_status and body NULL, headers {":error": "connect, tls, timeout, too_large, broken, path or stopping"}. Outcome: done, retry, gone, dead, stopped (the account is), released or lost (the lease has gone to somebody else).';
+COMMENT ON FUNCTION boxoffice.complete_fetch(bigint, integer, jsonb, bytea) IS 'Takes the answer to a call that claim_fetches() handed out: merges it, goes on with the next page, tries again later, or gives up. Without an answer: http_status and body NULL, headers {":error": "connect, tls, timeout, too_large, broken, path or stopping"}. Outcome: done, retry, gone, dead, stopped (the account is), released or lost (the lease has gone to somebody else). account_change: what the answer has changed about the account, once: troubled, well, resumed or paused.';
 
 CREATE FUNCTION boxoffice.finish_sync_runs(max_orders integer) RETURNS integer
     LANGUAGE c VOLATILE PARALLEL UNSAFE

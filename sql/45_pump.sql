@@ -31,7 +31,8 @@ BEGIN
     -- What was asked for before anybody had a credential, under a name that nobody has.
     UPDATE boxoffice.fetch_jobs j SET account = boxoffice.account_of(j.platform, j.external_event_id)
         WHERE j.status = 'waiting' AND j.run_id IS NULL
-          AND NOT EXISTS (SELECT FROM boxoffice.platform_accounts a WHERE a.platform = j.platform AND a.name = j.account)
+          AND NOT EXISTS (SELECT FROM boxoffice.platform_accounts a
+                          WHERE a.platform = j.platform AND a.name = j.account AND a.announced_at IS NOT NULL)
           AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs k WHERE k.platform = j.platform AND k.path = j.path
                           AND k.account = boxoffice.account_of(j.platform, j.external_event_id) AND k.status = 'waiting' AND k.run_id IS NULL);
 END
@@ -43,11 +44,11 @@ CREATE FUNCTION boxoffice.probe_account(platform text, account text) RETURNS voi
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
 BEGIN
-    UPDATE boxoffice.platform_accounts a SET status = 'probing'
+    UPDATE boxoffice.platform_accounts a SET status = 'probing', resumed_at = clock_timestamp()
         WHERE a.platform = probe_account.platform AND a.name = probe_account.account AND a.status = 'stopped';
     IF FOUND THEN
         -- With something that every credential may see, not with what was refused.
-        PERFORM boxoffice.begin_discovery(platform, account, 'manual', 0);
+        PERFORM boxoffice.begin_discovery(platform, account, 'manual', -1);
     END IF;
 END
 $$;
@@ -67,10 +68,49 @@ AS $$
         (SELECT p.account FROM boxoffice.ticket_platforms p
             WHERE p.platform = account_of.platform AND p.external_event_id = account_of.external_event_id),
         (SELECT a.name FROM boxoffice.platform_accounts a WHERE a.platform = account_of.platform
-            ORDER BY a.name <> 'default', a.name LIMIT 1),
+            -- One that no worker has ever announced comes last.
+            ORDER BY a.announced_at IS NULL, a.name <> 'default', a.name LIMIT 1),
         'default')
 $$;
 COMMENT ON FUNCTION boxoffice.account_of(text, text) IS 'The account that can see an event of a platform: the one in whose listing it was found, else default, else the first by name.';
+
+CREATE FUNCTION boxoffice.is_held(announced_at timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+    -- A time that has not come yet was written by a clock that was ahead.
+    AS $$ SELECT COALESCE(announced_at BETWEEN clock_timestamp() - interval '5 minutes' AND clock_timestamp() + interval '1 minute', false) $$;
+COMMENT ON FUNCTION boxoffice.is_held(timestamptz) IS 'Whether an account that was last announced then counts as held by a worker now: within five minutes.';
+
+CREATE FUNCTION boxoffice.stay_announced(accounts text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+    latest timestamptz;
+    stale integer;
+BEGIN
+    -- Once a minute, not with each claim.
+    SELECT max(p.announced_at), count(*) INTO latest, stale FROM boxoffice.platform_accounts p
+        WHERE (accounts IS NULL OR p.platform || '/' || p.name = ANY (accounts))
+          AND (p.announced_at NOT BETWEEN moment - interval '1 minute' AND moment
+               -- Whoever claims for all of them does not hold those that nobody has announced.
+               OR (p.announced_at IS NULL AND accounts IS NOT NULL));
+    IF stale = 0 THEN
+        RETURN;
+    END IF;
+    IF latest > moment + interval '1 minute' THEN
+        PERFORM boxoffice.mend_times(latest - moment);
+    END IF;
+    UPDATE boxoffice.platform_accounts u SET announced_at = moment
+        FROM (SELECT p.platform, p.name FROM boxoffice.platform_accounts p
+              WHERE (accounts IS NULL OR p.platform || '/' || p.name = ANY (accounts))
+                AND (p.announced_at NOT BETWEEN moment - interval '1 minute' AND moment OR (p.announced_at IS NULL AND accounts IS NOT NULL))
+              ORDER BY p.platform, p.name FOR UPDATE SKIP LOCKED) k
+        WHERE u.platform = k.platform AND u.name = k.name;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.stay_announced(text[]) IS 'Remembers that a worker still holds these accounts. Used by claim_fetches(); writes once a minute.';
 
 CREATE FUNCTION boxoffice.claim_fetches(max_jobs integer, accounts text[] DEFAULT NULL,
         OUT id bigint, OUT platform text, OUT account text, OUT path text) RETURNS SETOF record
@@ -82,63 +122,134 @@ DECLARE
     a boxoffice.platform_accounts;
     moment timestamptz;
     remaining integer := max_jobs;
-    used integer;
     room integer;
+    step smallint;
+    most integer;
     taken integer;
+    unsure integer;
+    is_doubtful boolean;
     holding boolean;
+    -- Calls of the last hour, and of them those for hints, for hints of what nobody has heard of, and of the schedule.
+    used integer;
+    hints integer;
+    doubts integer;
+    planned integer;
+    more_hints integer;
+    more_doubts integer;
+    more_planned integer;
+    threshold integer;
+    total integer;
 BEGIN
     IF max_jobs IS NULL OR max_jobs < 1 THEN
         RAISE EXCEPTION 'max_jobs must be at least 1' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM boxoffice.stay_announced(accounts);
+    moment := clock_timestamp();
     FOR a IN SELECT p.* FROM boxoffice.platform_accounts p
-             WHERE p.status <> 'stopped' AND (p.blocked_until IS NULL OR p.blocked_until <= clock_timestamp())
+             WHERE p.status <> 'stopped'
+               -- A pause lasts a day at most: what is later was written by a clock that was ahead.
+               AND (p.blocked_until BETWEEN moment AND moment + interval '25 hours') IS NOT TRUE
                AND (accounts IS NULL OR p.platform || '/' || p.name = ANY (accounts))
                -- An idle account is not locked.
                AND EXISTS (SELECT FROM boxoffice.fetch_jobs j WHERE j.platform = p.platform AND j.account = p.name
-                           AND j.status IN ('waiting', 'leased') AND j.due_at <= clock_timestamp())
+                           AND j.status IN ('waiting', 'leased') AND j.due_at <= moment)
              ORDER BY p.platform, p.name FOR UPDATE OF p LOOP
         EXIT WHEN remaining < 1;
         moment := clock_timestamp();
         SELECT CASE WHEN a.status = 'probing' OR a.failures >= 3 THEN 1 ELSE a.max_in_flight END - count(*) INTO room
             FROM boxoffice.fetch_jobs j
             WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'leased' AND j.due_at > moment;
-        SELECT COALESCE(sum(c.calls), 0) INTO used FROM boxoffice.account_calls c
-            WHERE c.platform = a.platform AND c.name = a.name AND c.minute > moment - interval '61 minutes';
+        SELECT COALESCE(sum(c.calls), 0), COALESCE(sum(c.hint_calls), 0), COALESCE(sum(c.doubtful_calls), 0), COALESCE(sum(c.scheduled_calls), 0)
+            INTO used, hints, doubts, planned FROM boxoffice.account_calls c
+            WHERE c.platform = a.platform AND c.name = a.name AND c.minute > moment - interval '61 minutes' AND c.minute <= moment;
         room := LEAST(room, remaining, a.calls_per_hour - used);
         CONTINUE WHEN room < 1;
-        holding := a.burst_until > moment;
-        IF holding IS NOT TRUE AND a.platform = 'eventbrite' AND (
-            SELECT count(*) FROM (SELECT FROM boxoffice.fetch_jobs j
-                WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.due_at <= moment
-                  AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2))
-                LIMIT a.burst_threshold + 1) waiting) > a.burst_threshold THEN
-            holding := boxoffice.hold_hints(a, moment);
-            -- A list that has just begun is due as well.
-            moment := clock_timestamp();
+        holding := a.burst_until BETWEEN moment AND moment + interval '1 minute';
+        IF holding IS NOT TRUE AND a.platform = 'eventbrite' THEN
+            -- When the share of single calls is used up, a few that wait for long are enough for a list.
+            threshold := CASE WHEN hints < a.calls_per_hour * 0.8 AND doubts < a.calls_per_hour * 0.25 THEN a.burst_threshold ELSE 0 END;
+            IF (SELECT count(*) FROM (SELECT FROM boxoffice.fetch_jobs j
+                    WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.priority = 0
+                      AND j.due_at <= moment AND j.purpose = 'hint'
+                      AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2))
+                      AND (threshold > 0 OR j.created_at < moment - interval '30 seconds')
+                    LIMIT threshold + 1) waiting) > threshold THEN
+                holding := boxoffice.hold_hints(a, moment, threshold);
+                -- A list that has just begun is due as well.
+                moment := clock_timestamp();
+            END IF;
         END IF;
-        RETURN QUERY
-            UPDATE boxoffice.fetch_jobs u SET status = 'leased', lease_id = nextval('boxoffice.fetch_lease_seq'), claimed_at = moment,
-                   due_at = moment + interval '2 minutes', attempts = u.attempts + 1
-            FROM (SELECT j.id FROM boxoffice.fetch_jobs j
-                  WHERE j.platform = a.platform AND j.account = a.name AND j.status IN ('waiting', 'leased') AND j.due_at <= moment
-                    -- What is not urgent leaves calls for hints.
-                    AND (j.priority < 3 OR used < a.calls_per_hour * CASE WHEN j.priority = 3 THEN 0.8 ELSE 0.6 END)
-                    AND NOT (holding IS TRUE AND j.status = 'waiting' AND j.run_id IS NULL AND j.purpose = 'hint'
-                             AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2)))
-                    AND NOT (j.status = 'leased' AND j.attempts >= 10)
-                    -- What has changed during a fetch is fetched after it, not beside it.
-                    AND NOT (j.run_id IS NULL AND j.status = 'waiting' AND EXISTS (
-                        SELECT FROM boxoffice.fetch_jobs l WHERE l.platform = j.platform AND l.account = j.account
-                        AND l.path = j.path AND l.status = 'leased' AND l.due_at > moment))
-                  ORDER BY j.priority, j.due_at, j.id LIMIT room FOR UPDATE SKIP LOCKED) due
-            WHERE u.id = due.id
-            RETURNING u.lease_id, u.platform::text, u.account, u.path;
-        GET DIAGNOSTICS taken = ROW_COUNT;
-        IF taken > 0 THEN
+        IF holding IS TRUE AND a.burst_until > moment AND (
+            SELECT count(*) FROM (SELECT FROM boxoffice.fetch_jobs j
+                WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.priority = 0
+                  AND j.due_at <= moment AND j.purpose = 'hint' LIMIT 1001) waiting) > 1000 THEN
+            -- A flood that comes in meanwhile is not to be read by every claim.
+            UPDATE boxoffice.fetch_jobs u SET due_at = a.burst_until
+                FROM (SELECT j.id FROM boxoffice.fetch_jobs j
+                      WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.priority = 0
+                        AND j.due_at <= moment AND j.purpose = 'hint'
+                        AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2))
+                      ORDER BY j.id LIMIT 20000 FOR UPDATE SKIP LOCKED) k
+                WHERE u.id = k.id;
+        END IF;
+        more_hints := 0;
+        more_doubts := 0;
+        more_planned := 0;
+        total := 0;
+        FOREACH step IN ARRAY '{-1,0,1,2,3,4,5,6}'::smallint[] LOOP
+            EXIT WHEN room < 1;
+            -- Hints leave a fifth of the calls to what somebody or the schedule asks for, and those of what nobody has heard of
+            -- three quarters to the others. What is not urgent leaves calls for hints, but for a tenth that is its own.
+            most := CASE
+                WHEN step = 0 THEN LEAST(room, ceil(a.calls_per_hour * 0.8) - hints - more_hints)
+                WHEN step = 6 AND used < a.calls_per_hour * 0.6 THEN
+                    LEAST(room, ceil(a.calls_per_hour * 0.25) - doubts - more_doubts, ceil(a.calls_per_hour * 0.8) - hints - more_hints)
+                WHEN step = 6 THEN 0
+                WHEN step IN (3, 4, 5) AND used >= a.calls_per_hour * CASE WHEN step = 3 THEN 0.8 ELSE 0.6 END THEN
+                    LEAST(room, ceil(a.calls_per_hour * 0.1) - planned - more_planned)
+                ELSE room END;
+            CONTINUE WHEN most < 1;
+            taken := 0;
+            unsure := 0;
+            FOR id, platform, account, path, is_doubtful IN
+                UPDATE boxoffice.fetch_jobs u SET status = 'leased', lease_id = nextval('boxoffice.fetch_lease_seq'), claimed_at = moment,
+                       due_at = moment + interval '2 minutes', attempts = u.attempts + 1, doubtful = u.doubtful OR NOT due.known
+                FROM (SELECT j.id,
+                             CASE WHEN step IN (0, 6) AND j.purpose = 'hint' AND j.run_id IS NULL AND NOT j.doubtful
+                                  THEN boxoffice.has_heard_of(j.platform, j.kind, j.resource_id, j.external_event_id) ELSE true END AS known
+                      FROM boxoffice.fetch_jobs j
+                      WHERE j.platform = a.platform AND j.account = a.name AND j.status IN ('waiting', 'leased') AND j.priority = step
+                        AND j.due_at <= moment
+                        AND NOT (holding IS TRUE AND j.status = 'waiting' AND j.run_id IS NULL AND j.purpose = 'hint'
+                                 AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2)))
+                        AND NOT (j.status = 'leased' AND j.attempts >= 10)
+                        AND (step <> 0 OR doubts + more_doubts < a.calls_per_hour * 0.25
+                             OR NOT j.doubtful AND boxoffice.has_heard_of(j.platform, j.kind, j.resource_id, j.external_event_id))
+                        -- What has changed during a fetch is fetched after it, not beside it.
+                        AND NOT (j.run_id IS NULL AND j.status = 'waiting' AND EXISTS (
+                            SELECT FROM boxoffice.fetch_jobs l WHERE l.platform = j.platform AND l.account = j.account
+                            AND l.path = j.path AND l.status = 'leased' AND l.due_at > moment))
+                      ORDER BY j.due_at, j.id LIMIT most FOR UPDATE SKIP LOCKED) due
+                WHERE u.id = due.id
+                RETURNING u.lease_id, u.platform::text, u.account, u.path, u.doubtful LOOP
+                taken := taken + 1;
+                unsure := unsure + is_doubtful::integer;
+                RETURN NEXT;
+            END LOOP;
+            room := room - taken;
             remaining := remaining - taken;
-            INSERT INTO boxoffice.account_calls AS c (platform, name, minute, calls)
-                VALUES (a.platform, a.name, date_trunc('minute', moment), taken)
-                ON CONFLICT ON CONSTRAINT account_calls_pkey DO UPDATE SET calls = c.calls + excluded.calls;
+            used := used + taken;
+            more_hints := more_hints + CASE WHEN step IN (0, 6) THEN taken ELSE 0 END;
+            more_doubts := more_doubts + CASE WHEN step IN (0, 6) THEN unsure ELSE 0 END;
+            more_planned := more_planned + CASE WHEN step IN (3, 4, 5) THEN taken ELSE 0 END;
+            total := total + taken;
+        END LOOP;
+        IF total > 0 THEN
+            INSERT INTO boxoffice.account_calls AS c (platform, name, minute, calls, hint_calls, doubtful_calls, scheduled_calls)
+                VALUES (a.platform, a.name, date_trunc('minute', moment), total, more_hints, more_doubts, more_planned)
+                ON CONFLICT ON CONSTRAINT account_calls_pkey DO UPDATE SET calls = c.calls + excluded.calls,
+                    hint_calls = c.hint_calls + excluded.hint_calls, doubtful_calls = c.doubtful_calls + excluded.doubtful_calls,
+                    scheduled_calls = c.scheduled_calls + excluded.scheduled_calls;
         END IF;
     END LOOP;
     -- A worker with nothing to fetch has time for what is left of synchronisations.
@@ -154,65 +265,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.claim_fetches(integer, text[]) IS 'Hands out what has to be fetched now, at most max_jobs, to a worker that holds these accounts (platform/name; NULL: all). id names the lease: give it to complete_fetch() within two minutes, or somebody else gets the job. Several workers share the jobs; limits of the account are kept.';
-
-CREATE FUNCTION boxoffice.hold_hints(a boxoffice.platform_accounts, moment timestamptz) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-#variable_conflict use_column
-DECLARE
-    orders integer;
-    attendees integer;
-    leftover integer;
-    oldest timestamptz;
-    run bigint;
-    scopes text[];
-BEGIN
-    IF cardinality(a.organization_ids) = 0 OR a.burst_off_until > moment OR a.status <> 'active' THEN
-        RETURN false;
-    END IF;
-    -- What a list has not shown once is not asked for by another list of that kind: it may never show it.
-    SELECT count(*) FILTER (WHERE j.kind = 'order'), count(*) FILTER (WHERE j.kind = 'attendee'),
-           count(*) FILTER (WHERE j.kind = 'attendee' AND j.restarts > 0)
-        INTO orders, attendees, leftover
-        FROM boxoffice.fetch_jobs j
-        WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.due_at <= moment
-          AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0) OR (j.kind = 'attendee' AND j.restarts < 2));
-    scopes := CASE WHEN orders > a.burst_threshold THEN ARRAY['orders'] ELSE '{}'::text[] END
-        -- The lists of orders show their attendees too; those that they did not show have a list of their own.
-        || CASE WHEN leftover > a.burst_threshold OR (orders <= a.burst_threshold AND attendees > a.burst_threshold)
-                THEN ARRAY['attendees'] ELSE '{}'::text[] END;
-    IF cardinality(scopes) = 0 THEN
-        RETURN false;
-    END IF;
-    INSERT INTO boxoffice.sync_history (platform, account, mode, reason, priority)
-        VALUES (a.platform, a.name, 'burst', 'burst', 1) RETURNING id INTO run;
-    WITH covered AS (
-        UPDATE boxoffice.fetch_jobs u SET status = 'covered', run_id = run
-        FROM (SELECT j.id FROM boxoffice.fetch_jobs j
-              WHERE j.platform = a.platform AND j.account = a.name AND j.status = 'waiting' AND j.run_id IS NULL AND j.due_at <= moment
-                AND j.purpose = 'hint' AND ((j.kind = 'order' AND j.restarts = 0 AND 'orders' = ANY (scopes))
-                    OR (j.kind = 'attendee' AND j.restarts < CASE WHEN 'attendees' = ANY (scopes) THEN 2 ELSE 1 END))
-              ORDER BY j.id FOR UPDATE SKIP LOCKED) k
-        WHERE u.id = k.id RETURNING u.created_at)
-    SELECT min(created_at) INTO oldest FROM covered;
-    IF oldest IS NULL THEN
-        DELETE FROM boxoffice.sync_history h WHERE h.id = run;
-        RETURN false;
-    END IF;
-    -- Clocks differ, and a hint takes a while: what is missed by this is asked for by itself afterwards.
-    IF (SELECT sum(boxoffice.add_lists(run, 'organization ' || scope, organization, oldest - interval '2 minutes', NULL, false))
-        FROM unnest(scopes) scope, unnest(a.organization_ids) organization) = 0 THEN
-        PERFORM boxoffice.fail_run(run, 'there is no list that can be asked for');
-        RETURN false;
-    END IF;
-    UPDATE boxoffice.platform_accounts p SET burst_until = moment + interval '60 seconds'
-        WHERE p.platform = a.platform AND p.name = a.name;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION boxoffice.hold_hints(boxoffice.platform_accounts, timestamptz) IS 'Whether hints of orders and attendees wait for a list. Begins one when too many wait.';
+COMMENT ON FUNCTION boxoffice.claim_fetches(integer, text[]) IS 'Hands out what has to be fetched now, at most max_jobs, to a worker that holds these accounts (platform/name; NULL: all). id names the lease: give it to complete_fetch() within two minutes, or somebody else gets the job. Several workers share the jobs; limits of the account are kept. Of the calls of an hour single hints have four fifths at most, those of what nobody has heard of a quarter; the schedule yields at four fifths, comparisons and second looks at three fifths, but a tenth is theirs.';
 
 CREATE FUNCTION boxoffice.run_due_tasks(OUT task text, OUT items integer) RETURNS SETOF record
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 4
@@ -225,19 +278,22 @@ BEGIN
         RETURN;
     END IF;
     -- Each by itself: trouble with one must not keep the others from being done.
-    FOREACH task IN ARRAY ARRAY['link_found_events', 'end_lost_fetches', 'finish_sync_runs', 'retry_failed_webhooks', 'schedule_syncs',
-                                'purge_finished_jobs'] LOOP
+    FOREACH task IN ARRAY ARRAY['link_found_events', 'mend_times', 'end_lost_fetches', 'end_stalled_runs', 'finish_sync_runs',
+                                'retry_failed_webhooks', 'schedule_syncs', 'note_deliveries', 'purge_finished_jobs'] LOOP
         BEGIN
             CASE task
                 -- Waits for deliveries in flight: nothing else may be locked in the same transaction.
                 WHEN 'link_found_events' THEN items := boxoffice.link_found_events(5);
+                WHEN 'mend_times' THEN items := boxoffice.mend_times();
                 WHEN 'end_lost_fetches' THEN items := boxoffice.end_lost_fetches();
+                WHEN 'end_stalled_runs' THEN items := boxoffice.end_stalled_runs();
                 WHEN 'finish_sync_runs' THEN items := boxoffice.finish_sync_runs(2000);
                 -- Locks orders, as finishing does: not both in one transaction.
                 WHEN 'retry_failed_webhooks' THEN
                     CONTINUE WHEN items > 0;
                     SELECT r.tried INTO items FROM boxoffice.retry_failed_webhooks(200) r;
                 WHEN 'schedule_syncs' THEN items := boxoffice.schedule_syncs();
+                WHEN 'note_deliveries' THEN items := boxoffice.note_deliveries();
                 ELSE
                     -- Rarely enough not to be felt.
                     CONTINUE WHEN random() > 0.01;

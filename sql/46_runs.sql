@@ -1,5 +1,11 @@
 -- How synchronisations begin and end. Paths come from api_listings(), the only place that knows the platforms' calls.
 
+CREATE FUNCTION boxoffice.past(at timestamptz) RETURNS timestamptz
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT CASE WHEN at <= clock_timestamp() THEN at END $$;
+COMMENT ON FUNCTION boxoffice.past(timestamptz) IS 'The time, or NULL when it has not come yet: then a clock that was ahead has written it, and it counts as never.';
+
 CREATE FUNCTION boxoffice.add_lists(run bigint, scope text, scope_id text, since timestamptz, location text, one_after_the_other boolean) RETURNS integer
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
@@ -53,11 +59,12 @@ BEGIN
         -- Somebody else has begun it at this moment.
         RETURN NULL;
     END IF;
-    UPDATE boxoffice.ticket_platforms t SET last_attempt_at = clock_timestamp()
+    UPDATE boxoffice.ticket_platforms t SET last_attempt_at = clock_timestamp(),
+            last_full_attempt_at = CASE WHEN begin_event_sync.mode = 'changes' THEN t.last_full_attempt_at ELSE clock_timestamp() END
         WHERE t.platform = p.platform AND t.external_event_id = p.external_event_id AND NOT begin_event_sync.dry_run;
     IF boxoffice.add_lists(run, 'event', p.external_event_id,
             -- More than the time that a copy may lag behind: what was read too early then is read again now.
-            CASE WHEN mode = 'changes' THEN p.last_sync_at - interval '20 minutes' END,
+            CASE WHEN mode = 'changes' THEN boxoffice.past(p.last_sync_at) - interval '20 minutes' END,
             p.platform_config ->> 'overrideLocation', mode = 'reconcile') = 0 THEN
         PERFORM boxoffice.fail_run(run, 'the platform''s id of the event cannot stand in a path');
     END IF;
@@ -66,7 +73,7 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.begin_event_sync(text, text, text, text, integer, boolean) IS 'Begins a synchronisation of one event of a platform, or joins one that has not begun to read. Use sync_event() or reconcile_event().';
 
-CREATE FUNCTION boxoffice.fail_run(run bigint, why text) RETURNS void
+CREATE FUNCTION boxoffice.fail_run(run bigint, why text, is_its_own boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
@@ -82,10 +89,16 @@ BEGIN
     UPDATE boxoffice.fetch_jobs j SET status = 'dead', last_error = 'its synchronisation has failed', finished_at = clock_timestamp()
         WHERE j.run_id = run AND j.status = 'waiting' AND j.purpose = 'page';
     IF h.external_event_id IS NOT NULL THEN
-        UPDATE boxoffice.ticket_platforms t SET last_sync_error = why
+        UPDATE boxoffice.ticket_platforms t SET last_sync_error = why,
+                sync_failures = CASE WHEN is_its_own AND NOT h.dry_run THEN t.sync_failures + 1 ELSE t.sync_failures END
             WHERE t.platform = h.platform AND t.external_event_id = h.external_event_id;
-    END IF;
-    IF h.external_event_id IS NULL THEN
+    ELSIF h.mode = 'discovery' THEN
+        UPDATE boxoffice.platform_accounts a SET last_error = why, discovery_error = why,
+                -- What could be listed was.
+                discovered_at = CASE WHEN EXISTS (SELECT FROM boxoffice.fetch_jobs j WHERE j.run_id = run AND j.kind = 'events' AND j.status = 'done')
+                                     THEN LEAST(h.started_at, clock_timestamp()) ELSE a.discovered_at END
+            WHERE a.platform = h.platform AND a.name = h.account;
+    ELSE
         UPDATE boxoffice.platform_accounts a SET last_error = why WHERE a.platform = h.platform AND a.name = h.account;
     END IF;
     IF h.mode = 'burst' THEN
@@ -96,30 +109,7 @@ BEGIN
     DELETE FROM boxoffice.sync_pages g WHERE g.run_id = run;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.fail_run(bigint, text) IS 'Ends a synchronisation that cannot go on. What it has read stays; the next one starts where the last successful one did.';
-
-CREATE FUNCTION boxoffice.uncover(run bigint) RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, boxoffice, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    WITH shown AS (
-        SELECT 'order' AS kind, o AS resource_id FROM boxoffice.sync_pages g, unnest(g.order_ids) o WHERE g.run_id = run
-        UNION
-        SELECT 'attendee', t FROM boxoffice.sync_pages g, unnest(g.attendee_ids) t WHERE g.run_id = run
-    ), back AS (
-        DELETE FROM boxoffice.fetch_jobs j WHERE j.run_id = run AND j.status = 'covered'
-            AND NOT EXISTS (SELECT FROM shown s WHERE s.kind = j.kind AND s.resource_id = j.resource_id) RETURNING j.*)
-    INSERT INTO boxoffice.fetch_jobs AS w (platform, account, path, kind, resource_id, external_event_id, purpose, priority, attempts, restarts, created_at)
-        SELECT platform, account, path, kind, resource_id, external_event_id, purpose, priority, attempts, restarts + 1, created_at
-        FROM back ORDER BY platform, path, account
-        ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL
-        DO UPDATE SET due_at = LEAST(w.due_at, excluded.due_at), priority = LEAST(w.priority, excluded.priority), purpose = 'hint';
-    UPDATE boxoffice.fetch_jobs j SET status = 'done', finished_at = clock_timestamp() WHERE j.run_id = run AND j.status = 'covered';
-END
-$$;
-COMMENT ON FUNCTION boxoffice.uncover(bigint) IS 'Ends the stand-in of a list for hints: what it has shown is done, what it has not is fetched by itself.';
+COMMENT ON FUNCTION boxoffice.fail_run(bigint, text, boolean) IS 'Ends a synchronisation that cannot go on. What it has read stays; the next one starts where the last successful one did. is_its_own: the reason is one of this event, such as a refusal; each in a row lets the next one wait longer.';
 
 CREATE FUNCTION boxoffice.close_run(run bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -134,19 +124,25 @@ BEGIN
     IF h.id IS NULL THEN
         RETURN;
     END IF;
+    -- It has ended by now, whatever clock it began by.
+    h.started_at := LEAST(h.started_at, clock_timestamp());
+    h.tickets_from := LEAST(h.tickets_from, clock_timestamp());
     IF h.mode = 'burst' THEN
         PERFORM boxoffice.uncover(run);
     ELSIF h.mode = 'discovery' THEN
-        UPDATE boxoffice.platform_accounts a SET discovered_at = h.started_at WHERE a.platform = h.platform AND a.name = h.account;
+        UPDATE boxoffice.platform_accounts a SET discovered_at = h.started_at, discovery_error = NULL WHERE a.platform = h.platform AND a.name = h.account;
     ELSIF h.external_event_id IS NULL THEN
         -- All events whose own question would have been for no more than this one.
-        UPDATE boxoffice.ticket_platforms t SET last_sync_at = h.started_at, last_sync_error = NULL
+        UPDATE boxoffice.ticket_platforms t SET last_sync_at = h.started_at, last_sync_error = NULL, sync_failures = 0
             WHERE t.platform = h.platform AND t.event_id IS NOT NULL AND t.account = h.account
               AND t.last_full_sync_at IS NOT NULL AND t.last_sync_at - interval '20 minutes' >= h.since AND t.last_sync_at < h.started_at;
     ELSIF NOT h.dry_run THEN
-        UPDATE boxoffice.ticket_platforms t SET last_sync_at = GREATEST(t.last_sync_at, h.started_at), last_sync_error = NULL,
-                last_full_sync_at = CASE WHEN h.mode = 'changes' THEN t.last_full_sync_at ELSE GREATEST(t.last_full_sync_at, h.started_at) END,
-                tickets_swept_at = CASE WHEN h.mode = 'changes' THEN t.tickets_swept_at ELSE GREATEST(t.tickets_swept_at, h.tickets_from) END
+        UPDATE boxoffice.ticket_platforms t SET last_sync_at = GREATEST(boxoffice.past(t.last_sync_at), h.started_at),
+                last_sync_error = NULL, sync_failures = 0,
+                last_full_sync_at = CASE WHEN h.mode = 'changes' THEN t.last_full_sync_at
+                                         ELSE GREATEST(boxoffice.past(t.last_full_sync_at), h.started_at) END,
+                tickets_swept_at = CASE WHEN h.mode = 'changes' THEN t.tickets_swept_at
+                                        ELSE GREATEST(boxoffice.past(t.tickets_swept_at), h.tickets_from) END
             WHERE t.platform = h.platform AND t.external_event_id = h.external_event_id;
     END IF;
     DELETE FROM boxoffice.sync_pages g WHERE g.run_id = run;
@@ -166,7 +162,11 @@ BEGIN
         WHERE h.platform = begin_discovery.platform AND h.account = begin_discovery.account AND h.mode = 'discovery' AND h.status = 'running'
           AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs j WHERE j.run_id = h.id AND j.claimed_at IS NOT NULL)
         ORDER BY h.id LIMIT 1;
-    IF run IS NULL THEN
+    IF run IS NOT NULL THEN
+        -- It may have been put off, because the credential was refused.
+        UPDATE boxoffice.fetch_jobs j SET due_at = LEAST(j.due_at, clock_timestamp()), priority = LEAST(j.priority, begin_discovery.priority)
+            WHERE j.run_id = run AND j.status = 'waiting' AND j.due_at < 'infinity';
+    ELSE
         INSERT INTO boxoffice.sync_history (platform, account, mode, reason, priority)
             VALUES (platform, account, 'discovery', reason, priority) ON CONFLICT DO NOTHING RETURNING id INTO run;
         -- The account's own region first: what that lists needs no other.

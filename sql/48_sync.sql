@@ -1,21 +1,34 @@
 -- Synchronisation as people ask for it.
 
-CREATE FUNCTION boxoffice.require_account(platform text) RETURNS void
+CREATE FUNCTION boxoffice.require_account(platform text, account text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    seen timestamptz;
 BEGIN
     PERFORM boxoffice.require_platform(platform);
-    IF NOT EXISTS (SELECT FROM boxoffice.platform_accounts a WHERE a.platform = require_account.platform) THEN
+    IF EXISTS (SELECT FROM boxoffice.platform_accounts a WHERE a.platform = require_account.platform
+               AND (require_account.account IS NULL OR a.name = require_account.account) AND boxoffice.is_held(a.announced_at)) THEN
+        RETURN;
+    END IF;
+    SELECT max(boxoffice.past(a.announced_at)) INTO seen FROM boxoffice.platform_accounts a WHERE a.platform = require_account.platform
+        AND (require_account.account IS NULL OR a.name = require_account.account);
+    IF account IS NULL OR account = 'default' THEN
         RAISE EXCEPTION 'no worker has announced a credential for platform "%"', platform
             USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = COALESCE('A worker that holds one was last heard of at ' || seen || '.', 'None was ever announced.'),
                   HINT = pg_catalog.format('Start the worker with %s set.',
                       CASE platform WHEN 'humanitix' THEN 'HUMANITIX_API_KEY' ELSE 'EVENTBRITE_OAUTH_TOKEN' END);
     END IF;
+    RAISE EXCEPTION 'no worker has announced the credential "%/%"', platform, account
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+              DETAIL = COALESCE('A worker that holds it was last heard of at ' || seen || '.', 'It was never announced.'),
+              HINT = 'Start the worker with it in BOXOFFICE_CREDENTIALS_FILE, or name another account with configure_event_sync(..., account => ...).';
 END
 $$;
-COMMENT ON FUNCTION boxoffice.require_account(text) IS 'Raises an error unless a worker has a credential for the platform.';
+COMMENT ON FUNCTION boxoffice.require_account(text, text) IS 'Raises an error unless a worker holds the account, or (NULL) any account of the platform: see platform_accounts.announced_at.';
 
 CREATE FUNCTION boxoffice.begin_for_event(event_id text, mode text, dry_run boolean) RETURNS SETOF bigint
     LANGUAGE plpgsql VOLATILE
@@ -32,7 +45,7 @@ BEGIN
             USING ERRCODE = 'no_data_found', HINT = 'SELECT * FROM boxoffice.link_suggestions shows what it could be linked to; link_event() links.';
     END IF;
     FOR p IN SELECT * FROM boxoffice.ticket_platforms t WHERE t.event_id = begin_for_event.event_id ORDER BY t.platform, t.external_event_id LOOP
-        PERFORM boxoffice.require_account(p.platform);
+        PERFORM boxoffice.require_account(p.platform, boxoffice.account_of(p.platform, p.external_event_id));
         RETURN NEXT boxoffice.begin_event_sync(p.platform, p.external_event_id, mode, 'manual', 2, dry_run);
     END LOOP;
     PERFORM pg_catalog.pg_notify('boxoffice_fetch', '');
@@ -62,14 +75,16 @@ DECLARE
     p boxoffice.ticket_platforms;
 BEGIN
     PERFORM boxoffice.require_account(platform);
-    FOR a IN SELECT * FROM boxoffice.platform_accounts t WHERE t.platform = sync_platform.platform ORDER BY t.name LOOP
+    FOR a IN SELECT * FROM boxoffice.platform_accounts t WHERE t.platform = sync_platform.platform AND boxoffice.is_held(t.announced_at)
+             ORDER BY t.name LOOP
         RETURN NEXT boxoffice.begin_discovery(a.platform, a.name, 'manual', 2);
     END LOOP;
     FOR p IN SELECT * FROM boxoffice.ticket_platforms t
              WHERE t.platform = sync_platform.platform AND t.event_id IS NOT NULL
                -- Nobody could read what no account can.
                AND EXISTS (SELECT FROM boxoffice.platform_accounts k
-                   WHERE k.platform = t.platform AND k.name = boxoffice.account_of(t.platform, t.external_event_id))
+                   WHERE k.platform = t.platform AND k.name = boxoffice.account_of(t.platform, t.external_event_id)
+                     AND boxoffice.is_held(k.announced_at))
              ORDER BY t.external_event_id LOOP
         RETURN NEXT boxoffice.begin_event_sync(p.platform, p.external_event_id, 'full', 'manual', 2, false);
     END LOOP;
@@ -79,12 +94,22 @@ $$;
 COMMENT ON FUNCTION boxoffice.sync_platform(text) IS 'Asks for the events of a platform''s accounts, and for everything of those that are linked. Returns the numbers of the runs.';
 
 CREATE FUNCTION boxoffice.sync_all() RETURNS SETOF bigint
-    LANGUAGE sql VOLATILE
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
-    SELECT r FROM (SELECT DISTINCT a.platform FROM boxoffice.platform_accounts a) p CROSS JOIN LATERAL boxoffice.sync_platform(p.platform) r
+DECLARE
+    p text;
+BEGIN
+    FOR p IN SELECT DISTINCT a.platform FROM boxoffice.platform_accounts a WHERE boxoffice.is_held(a.announced_at) ORDER BY 1 LOOP
+        RETURN QUERY SELECT r FROM boxoffice.sync_platform(p) r;
+    END LOOP;
+    IF p IS NULL THEN
+        RAISE EXCEPTION 'no worker has announced a credential'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Start the worker with HUMANITIX_API_KEY or EVENTBRITE_OAUTH_TOKEN set.';
+    END IF;
+END
 $$;
-COMMENT ON FUNCTION boxoffice.sync_all() IS 'sync_platform() for each platform that a worker has a credential for.';
+COMMENT ON FUNCTION boxoffice.sync_all() IS 'sync_platform() for each platform that a worker holds a credential for.';
 
 CREATE FUNCTION boxoffice.configure_account(platform text, name text DEFAULT 'default', calls_per_hour integer DEFAULT NULL,
         max_in_flight integer DEFAULT NULL, organization_ids text[] DEFAULT NULL, locations text[] DEFAULT NULL,

@@ -3,13 +3,16 @@
 CREATE VIEW boxoffice.sync_plan WITH (security_invoker = true) AS
 SELECT p.platform, p.external_event_id, p.event_id, i.account, t.starts_at, t.ends_at, i.sync_interval,
        p.last_sync_at, p.last_full_sync_at,
-       CASE WHEN p.event_id IS NULL OR i.sync_interval IS NULL THEN NULL
-            ELSE GREATEST(p.last_sync_at, p.last_attempt_at) + i.sync_interval END AS due_at,
-       CASE WHEN p.event_id IS NULL OR i.sync_interval IS NULL OR r.running THEN NULL
-            WHEN p.last_full_sync_at IS NULL AND NOT r.tried THEN 'full'
-            WHEN p.last_full_sync_at < pg_catalog.clock_timestamp() - i.full_interval AND NOT r.tried THEN 'reconcile'
-            WHEN p.last_full_sync_at IS NOT NULL
-                 AND GREATEST(p.last_sync_at, p.last_attempt_at) <= pg_catalog.clock_timestamp() - i.sync_interval THEN 'changes'
+       CASE WHEN p.event_id IS NULL THEN NULL
+            WHEN c.full_at IS NULL THEN c.full_tried_at + w.full_pause
+            WHEN i.sync_interval IS NULL THEN NULL
+            ELSE GREATEST(c.sync_at, c.tried_at) + w.pause END AS due_at,
+       CASE WHEN p.event_id IS NULL OR r.running THEN NULL
+            -- Whatever its age: what was linked is read once.
+            WHEN c.full_at IS NULL THEN CASE WHEN w.full_tried THEN NULL ELSE 'full' END
+            WHEN i.sync_interval IS NULL THEN NULL
+            WHEN c.full_at < pg_catalog.clock_timestamp() - i.full_interval AND NOT w.full_tried THEN 'reconcile'
+            WHEN COALESCE(GREATEST(c.sync_at, c.tried_at) <= pg_catalog.clock_timestamp() - w.pause, true) THEN 'changes'
        END AS due_mode
 FROM boxoffice.ticket_platforms p
 LEFT JOIN boxoffice.ticket_events e ON e.event_id = p.event_id
@@ -18,9 +21,16 @@ CROSS JOIN LATERAL (
            COALESCE(p.external_ends_at, e.ends_at, p.external_starts_at + interval '6 hours', e.starts_at + interval '6 hours') AS ends_at
 ) t
 CROSS JOIN LATERAL (
+    -- A time that has not come yet was written by a clock that was ahead, and counts as never.
+    SELECT CASE WHEN p.last_sync_at <= pg_catalog.clock_timestamp() THEN p.last_sync_at END AS sync_at,
+           CASE WHEN p.last_full_sync_at <= pg_catalog.clock_timestamp() THEN p.last_full_sync_at END AS full_at,
+           CASE WHEN p.last_attempt_at <= pg_catalog.clock_timestamp() THEN p.last_attempt_at END AS tried_at,
+           CASE WHEN p.last_full_attempt_at <= pg_catalog.clock_timestamp() THEN p.last_full_attempt_at END AS full_tried_at
+) c
+CROSS JOIN LATERAL (
     SELECT COALESCE(p.account,
                (SELECT a.name FROM boxoffice.platform_accounts a WHERE a.platform = p.platform
-                   ORDER BY a.name <> 'default', a.name LIMIT 1),
+                   ORDER BY a.announced_at IS NULL, a.name <> 'default', a.name LIMIT 1),
                'default') AS account,
            CASE WHEN t.ends_at < pg_catalog.clock_timestamp() - interval '30 days' THEN NULL
                 WHEN p.platform_config ? 'sync_minutes'
@@ -33,13 +43,17 @@ CROSS JOIN LATERAL (
            pg_catalog.make_interval(hours => COALESCE((p.platform_config ->> 'full_hours')::integer, 24)) AS full_interval
 ) i
 CROSS JOIN LATERAL (
-    SELECT COALESCE(pg_catalog.bool_or(h.status IN ('running', 'finishing')), false) AS running,
-           -- A complete reading that fails must not keep the changes from being read.
-           COALESCE(pg_catalog.bool_or(h.mode <> 'changes' AND NOT h.dry_run
-               AND h.started_at > pg_catalog.clock_timestamp() - interval '15 minutes'), false) AS tried
-    FROM boxoffice.sync_history h
-    WHERE h.platform = p.platform AND h.external_event_id = p.external_event_id
-      AND h.started_at > pg_catalog.clock_timestamp() - interval '2 days'
+    -- What fails again and again for a reason of its own is asked for more and more seldom, down to once an hour. A complete
+    -- reading that fails must not keep the changes from being read.
+    SELECT GREATEST(i.sync_interval, LEAST(i.sync_interval * pg_catalog.power(2, LEAST(p.sync_failures, 10)), interval '1 hour')) AS pause,
+           LEAST(interval '15 minutes' * pg_catalog.power(2, LEAST(GREATEST(p.sync_failures, 1), 10) - 1), interval '1 hour') AS full_pause
+) u
+CROSS JOIN LATERAL (
+    SELECT u.pause, u.full_pause, COALESCE(c.full_tried_at > pg_catalog.clock_timestamp() - u.full_pause, false) AS full_tried
+) w
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM boxoffice.sync_history h
+                   WHERE h.platform = p.platform AND h.external_event_id = p.external_event_id AND h.status IN ('running', 'finishing')) AS running
 ) r;
 COMMENT ON VIEW boxoffice.sync_plan IS 'When each platform''s event is synchronised next, and how: the one place of that rule.';
 COMMENT ON COLUMN boxoffice.sync_plan.platform IS 'humanitix or eventbrite.';
@@ -48,10 +62,10 @@ COMMENT ON COLUMN boxoffice.sync_plan.event_id IS 'Our event; events that are no
 COMMENT ON COLUMN boxoffice.sync_plan.account IS 'The credential that is used.';
 COMMENT ON COLUMN boxoffice.sync_plan.starts_at IS 'Start of the event.';
 COMMENT ON COLUMN boxoffice.sync_plan.ends_at IS 'End of the event.';
-COMMENT ON COLUMN boxoffice.sync_plan.sync_interval IS 'How often changes are asked for: 5 minutes while on sale or from 2 days before the start, else hourly; not at all from 30 days after the end.';
+COMMENT ON COLUMN boxoffice.sync_plan.sync_interval IS 'How often changes are asked for: 5 minutes while on sale or from 2 days before the start, else hourly; not at all from 30 days after the end, once it was read.';
 COMMENT ON COLUMN boxoffice.sync_plan.last_sync_at IS 'Start of the last successful synchronisation.';
 COMMENT ON COLUMN boxoffice.sync_plan.last_full_sync_at IS 'Start of the last successful complete reading; due again after a day.';
-COMMENT ON COLUMN boxoffice.sync_plan.due_at IS 'When changes are asked for next; NULL: now, or never.';
+COMMENT ON COLUMN boxoffice.sync_plan.due_at IS 'When it is read next: the changes, or everything when that was never read. NULL: now, or never.';
 COMMENT ON COLUMN boxoffice.sync_plan.due_mode IS 'What is due now: full, reconcile or changes; NULL: nothing.';
 
 CREATE VIEW boxoffice.sync_runs WITH (security_invoker = true) AS
@@ -96,37 +110,56 @@ COMMENT ON COLUMN boxoffice.sync_runs.error IS 'Why it failed.';
 
 CREATE VIEW boxoffice.sync_status WITH (security_invoker = true) AS
 SELECT d.platform, d.external_event_id, d.event_id, COALESCE(e.title, p.external_title) AS event_title, d.account,
-       CASE WHEN r.id IS NOT NULL THEN 'running'
-            WHEN d.event_id IS NULL THEN 'not linked'
+       -- By the last success: a run that goes on and gets nowhere is no reason to be calm.
+       CASE WHEN d.event_id IS NULL THEN CASE WHEN r.id IS NULL THEN 'not linked' ELSE 'running' END
             WHEN a.status = 'stopped' THEN 'account stopped'
             WHEN p.last_sync_error IS NOT NULL THEN 'failed'
-            WHEN d.sync_interval IS NULL THEN 'over'
-            WHEN d.last_sync_at IS NULL THEN 'never'
+            WHEN d.last_sync_at IS NULL OR d.last_full_sync_at IS NULL THEN CASE WHEN r.moves THEN 'running' ELSE 'never' END
+            WHEN d.last_sync_at > pg_catalog.clock_timestamp() THEN 'late'
+            WHEN d.sync_interval IS NULL THEN CASE WHEN r.moves THEN 'running' ELSE 'over' END
             WHEN d.last_sync_at < pg_catalog.clock_timestamp() - d.sync_interval * 3 THEN 'late'
+            WHEN r.moves THEN 'running'
             ELSE 'fresh' END AS state,
-       d.last_sync_at, pg_catalog.clock_timestamp() - d.last_sync_at AS age, d.last_full_sync_at, d.sync_interval, d.due_at AS next_sync_at,
-       r.id AS run_id, r.mode, r.percent, r.items, r.rows_changed, r.estimated_end, p.last_sync_error
+       d.last_sync_at,
+       CASE WHEN d.last_sync_at <= pg_catalog.clock_timestamp() THEN pg_catalog.clock_timestamp() - d.last_sync_at END AS age,
+       d.last_full_sync_at, d.sync_interval, d.due_at AS next_sync_at,
+       r.id AS run_id, r.mode, r.percent, r.items, r.rows_changed, r.estimated_end, p.last_sync_error,
+       -- Not clock_timestamp(): whoever does not ask for this column is not to pay for it.
+       GREATEST(CASE WHEN p.last_delivery_at <= pg_catalog.statement_timestamp() THEN p.last_delivery_at END, n.at) AS last_delivery_at
 FROM boxoffice.sync_plan d
 JOIN boxoffice.ticket_platforms p ON p.platform = d.platform AND p.external_event_id = d.external_event_id
 LEFT JOIN boxoffice.ticket_events e ON e.event_id = d.event_id
 LEFT JOIN boxoffice.platform_accounts a ON a.platform = d.platform AND a.name = d.account
 LEFT JOIN LATERAL (
-    SELECT s.* FROM boxoffice.sync_runs s
-    WHERE s.platform = d.platform AND s.external_event_id = d.external_event_id AND s.status IN ('running', 'finishing')
-    ORDER BY s.started_at DESC LIMIT 1
-) r ON true;
+    SELECT s.id, s.mode, s.percent, s.items, s.rows_changed, s.estimated_end,
+           COALESCE(h.progress_at, h.started_at) BETWEEN pg_catalog.clock_timestamp() - interval '10 minutes'
+               AND pg_catalog.clock_timestamp() AS moves
+    FROM boxoffice.sync_history h JOIN boxoffice.sync_runs s ON s.id = h.id
+    WHERE h.platform = d.platform AND h.external_event_id = d.external_event_id AND h.status IN ('running', 'finishing')
+    ORDER BY h.started_at DESC LIMIT 1
+) r ON true
+-- What note_deliveries() has not read yet: the last minute, where a worker runs.
+LEFT JOIN (
+    SELECT w.platform, COALESCE(w.external_event_id, s.external_event_id) AS external_event_id, pg_catalog.max(w.created_at) AS at
+    FROM boxoffice.webhook_logs w
+    LEFT JOIN boxoffice.ticket_sales s ON s.platform = w.platform AND s.platform_order_id = w.platform_order_id
+    WHERE w.created_at >= COALESCE((SELECT o.until FROM boxoffice.deliveries_noted o WHERE o.until <= pg_catalog.statement_timestamp()),
+                                   pg_catalog.statement_timestamp() - interval '30 days')
+      AND w.created_at <= pg_catalog.statement_timestamp() AND w.source <> 'api'
+    GROUP BY 1, 2
+) n ON n.platform = d.platform AND n.external_event_id = d.external_event_id;
 COMMENT ON VIEW boxoffice.sync_status IS 'How fresh each platform''s event is, what is running, and what is next.';
 COMMENT ON COLUMN boxoffice.sync_status.platform IS 'humanitix or eventbrite.';
 COMMENT ON COLUMN boxoffice.sync_status.external_event_id IS 'The platform''s id of the event.';
 COMMENT ON COLUMN boxoffice.sync_status.event_id IS 'Our event.';
 COMMENT ON COLUMN boxoffice.sync_status.event_title IS 'Title.';
 COMMENT ON COLUMN boxoffice.sync_status.account IS 'The credential that is used.';
-COMMENT ON COLUMN boxoffice.sync_status.state IS 'running, fresh, late (three intervals without success), failed, never, over (ended 30 days ago), not linked, or account stopped.';
+COMMENT ON COLUMN boxoffice.sync_status.state IS 'By the last success: fresh, late (three intervals without one), failed, never (not read completely yet), over (ended 30 days ago), not linked, or account stopped. running: one is going on, and nothing is late.';
 COMMENT ON COLUMN boxoffice.sync_status.last_sync_at IS 'Start of the last successful synchronisation.';
-COMMENT ON COLUMN boxoffice.sync_status.age IS 'How long ago that was.';
+COMMENT ON COLUMN boxoffice.sync_status.age IS 'How long ago that was; NULL when it has not come yet, because the clock was ahead.';
 COMMENT ON COLUMN boxoffice.sync_status.last_full_sync_at IS 'Start of the last successful complete reading.';
 COMMENT ON COLUMN boxoffice.sync_status.sync_interval IS 'How often changes are asked for; NULL: not any more.';
-COMMENT ON COLUMN boxoffice.sync_status.next_sync_at IS 'When changes are asked for next.';
+COMMENT ON COLUMN boxoffice.sync_status.next_sync_at IS 'When it is read next.';
 COMMENT ON COLUMN boxoffice.sync_status.run_id IS 'The run that is going on.';
 COMMENT ON COLUMN boxoffice.sync_status.mode IS 'Its mode.';
 COMMENT ON COLUMN boxoffice.sync_status.percent IS 'How much of it is read.';
@@ -134,19 +167,25 @@ COMMENT ON COLUMN boxoffice.sync_status.items IS 'Items it has read.';
 COMMENT ON COLUMN boxoffice.sync_status.rows_changed IS 'Rows it has written.';
 COMMENT ON COLUMN boxoffice.sync_status.estimated_end IS 'When it ends at its rate.';
 COMMENT ON COLUMN boxoffice.sync_status.last_sync_error IS 'Why the last synchronisation failed; NULL after a success.';
+COMMENT ON COLUMN boxoffice.sync_status.last_delivery_at IS 'When the newest webhook about the event or one of its orders arrived. Of an order of Eventbrite that is known once it was fetched.';
 
 CREATE VIEW boxoffice.webhook_health WITH (security_invoker = true) AS
 SELECT n.platform::text AS platform,
        l.received, l.processed, l.ignored, l.queued, l.invalid, l.failed, l.dead,
        COALESCE(r.rejected, 0) AS rejected, r.last_rejected_at,
-       s.last_seen_at, pg_catalog.clock_timestamp() - s.last_seen_at AS silent_for, u.usual_in_silence,
-       CASE WHEN s.last_seen_at IS NULL OR u.weeks = 0 THEN 'unknown'
-            -- Five expected and none seen: less than one in a hundred by chance.
-            WHEN u.usual_in_silence >= 5 THEN 'unusual' ELSE 'usual' END AS silence,
-       j.fetches_waiting, j.oldest_fetch_at, j.fetches_dead, a.accounts_stopped,
+       s.last_seen_at, pg_catalog.clock_timestamp() - s.last_seen_at AS silent_for, v.usual_in_silence, g.found_in_silence,
+       CASE WHEN s.last_seen_at IS NULL THEN CASE WHEN v.is_missed AND n.platform = 'eventbrite' THEN 'never' ELSE 'unknown' END
+            WHEN v.is_missed THEN 'unusual'
+            WHEN v.silence_by IS NULL THEN 'unknown'
+            -- Five expected and none seen: less than one in a hundred by chance. Days differ more than weeks, and hours most.
+            WHEN v.usual_in_silence >= CASE v.silence_by WHEN 'hours' THEN 20 ELSE 5 END THEN 'unusual' ELSE 'usual' END AS silence,
+       v.silence_by,
+       j.fetches_waiting, j.oldest_fetch_at, j.fetches_dead, j.hints_dropped,
+       a.accounts_stopped, a.accounts_troubled, a.accounts_unheld, a.accounts_unlisted,
        y.events_late, y.oldest_sync_at
 FROM (VALUES ('eventbrite'), ('humanitix')) n (platform)
 CROSS JOIN LATERAL (
+    -- statement_timestamp() and not clock_timestamp(): only what stands still can be looked up in an index.
     SELECT pg_catalog.count(*) AS received,
            pg_catalog.count(*) FILTER (WHERE w.status IN ('processed', 'duplicate')) AS processed,
            pg_catalog.count(*) FILTER (WHERE w.status = 'ignored') AS ignored,
@@ -155,23 +194,56 @@ CROSS JOIN LATERAL (
            pg_catalog.count(*) FILTER (WHERE w.status = 'failed') AS failed,
            pg_catalog.count(*) FILTER (WHERE w.status = 'dead') AS dead
     FROM boxoffice.webhook_logs w
-    WHERE w.platform = n.platform AND w.source <> 'api' AND w.created_at > pg_catalog.clock_timestamp() - interval '24 hours'
+    WHERE w.platform = n.platform AND w.source <> 'api'
+      AND w.created_at BETWEEN pg_catalog.statement_timestamp() - interval '24 hours' AND pg_catalog.statement_timestamp()
 ) l
 CROSS JOIN LATERAL (
-    SELECT pg_catalog.max(w.created_at) AS last_seen_at FROM boxoffice.webhook_logs w
-    WHERE w.platform = n.platform AND w.source = 'webhook' AND w.created_at > pg_catalog.clock_timestamp() - interval '30 days'
+    -- The first and the last row of an index, not all in between.
+    SELECT (SELECT w.created_at FROM boxoffice.webhook_logs w
+            WHERE w.platform = n.platform AND w.source = 'webhook'
+              AND w.created_at BETWEEN pg_catalog.statement_timestamp() - interval '30 days' AND pg_catalog.statement_timestamp()
+            ORDER BY w.created_at DESC LIMIT 1) AS last_seen_at,
+           (SELECT w.created_at FROM boxoffice.webhook_logs w
+            WHERE w.platform = n.platform AND w.source = 'webhook'
+              AND w.created_at BETWEEN pg_catalog.statement_timestamp() - interval '60 days' AND pg_catalog.statement_timestamp()
+            ORDER BY w.created_at LIMIT 1) AS first_seen_at
 ) s
 CROSS JOIN LATERAL (
-    -- What came in the same hours of the week in the four weeks before, on average of the weeks that are known.
-    SELECT pg_catalog.count(*) FILTER (WHERE k.known) AS weeks,
-           pg_catalog.round(pg_catalog.avg(k.seen) FILTER (WHERE k.known), 1) AS usual_in_silence
-    FROM (SELECT (SELECT pg_catalog.count(*) FROM boxoffice.webhook_logs w
+    -- What came in the same hours of the four weeks before, or of the six days before, on average of those that are known.
+    SELECT pg_catalog.round(pg_catalog.avg(k.seen) FILTER (WHERE k.known AND k.back % 7 = 0), 1) AS by_weeks,
+           pg_catalog.round(pg_catalog.avg(k.seen) FILTER (WHERE k.known AND k.back % 7 <> 0), 1) AS by_days
+    FROM (SELECT v.back,
+                 (SELECT pg_catalog.count(*) FROM boxoffice.webhook_logs w
                   WHERE w.platform = n.platform AND w.source = 'webhook'
-                    AND w.created_at > s.last_seen_at - v.back AND w.created_at <= pg_catalog.clock_timestamp() - v.back) AS seen,
-                 EXISTS (SELECT FROM boxoffice.webhook_logs w
-                         WHERE w.platform = n.platform AND w.source = 'webhook' AND w.created_at < s.last_seen_at - v.back) AS known
-          FROM (VALUES (interval '7 days'), (interval '14 days'), (interval '21 days'), (interval '28 days')) v (back)) k
+                    AND w.created_at > s.last_seen_at - v.back * interval '1 day'
+                    AND w.created_at <= pg_catalog.statement_timestamp() - v.back * interval '1 day') AS seen,
+                 s.first_seen_at < s.last_seen_at - v.back * interval '1 day' AS known
+          FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (14), (21), (28)) v (back)) k
 ) u
+CROSS JOIN LATERAL (
+    -- At the rate of the day before the silence began, when it had lasted for an hour.
+    SELECT pg_catalog.round((pg_catalog.count(*) - 1) * EXTRACT(epoch FROM pg_catalog.clock_timestamp() - s.last_seen_at)
+               / EXTRACT(epoch FROM s.last_seen_at - pg_catalog.min(w.created_at)), 1) AS by_hours
+    FROM boxoffice.webhook_logs w
+    WHERE w.platform = n.platform AND w.source = 'webhook'
+      AND w.created_at BETWEEN s.last_seen_at - interval '1 day' AND s.last_seen_at
+    HAVING s.last_seen_at - pg_catalog.min(w.created_at) >= interval '1 hour'
+    UNION ALL SELECT NULL ORDER BY 1 NULLS LAST LIMIT 1
+) o
+CROSS JOIN LATERAL (
+    -- Orders that were told of in time are here before a synchronisation looks; a first reading finds what is old.
+    SELECT COALESCE(pg_catalog.sum(h.new_orders), 0)::bigint AS found_in_silence
+    FROM boxoffice.sync_history h
+    WHERE h.platform = n.platform AND h.mode IN ('changes', 'reconcile') AND NOT h.dry_run
+      AND h.started_at BETWEEN COALESCE(s.last_seen_at + interval '5 minutes', pg_catalog.clock_timestamp() - interval '30 days')
+          AND pg_catalog.clock_timestamp()
+) g
+CROSS JOIN LATERAL (
+    SELECT g.found_in_silence >= 3 AS is_missed,
+           CASE WHEN g.found_in_silence >= 3 THEN 'synchronisation' WHEN u.by_weeks IS NOT NULL THEN 'weeks'
+                WHEN u.by_days IS NOT NULL THEN 'days' WHEN o.by_hours IS NOT NULL THEN 'hours' END AS silence_by,
+           COALESCE(u.by_weeks, u.by_days, o.by_hours) AS usual_in_silence
+) v
 LEFT JOIN (
     SELECT x.platform, pg_catalog.sum(x.count)::bigint AS rejected, pg_catalog.max(x.last_at) AS last_rejected_at
     FROM boxoffice.webhook_rejections x GROUP BY x.platform
@@ -180,11 +252,19 @@ CROSS JOIN LATERAL (
     SELECT pg_catalog.count(*) FILTER (WHERE f.status IN ('waiting', 'leased', 'covered') AND f.purpose = 'hint') AS fetches_waiting,
            pg_catalog.min(f.created_at) FILTER (WHERE f.status IN ('waiting', 'leased', 'covered') AND f.purpose = 'hint') AS oldest_fetch_at,
            pg_catalog.count(*) FILTER (WHERE f.status = 'dead' AND f.purpose <> 'page'
-               AND f.finished_at > pg_catalog.clock_timestamp() - interval '24 hours') AS fetches_dead
+               AND f.finished_at > pg_catalog.clock_timestamp() - interval '24 hours') AS fetches_dead,
+           pg_catalog.count(*) FILTER (WHERE f.status = 'dropped'
+               AND f.finished_at > pg_catalog.clock_timestamp() - interval '24 hours') AS hints_dropped
     FROM boxoffice.fetch_jobs f WHERE f.platform = n.platform
 ) j
 CROSS JOIN LATERAL (
-    SELECT pg_catalog.count(*) FILTER (WHERE c.status = 'stopped') AS accounts_stopped
+    SELECT pg_catalog.count(*) FILTER (WHERE c.status = 'stopped') AS accounts_stopped,
+           pg_catalog.count(*) FILTER (WHERE c.failures >= 3) AS accounts_troubled,
+           pg_catalog.count(*) FILTER (WHERE c.discovery_error IS NOT NULL) AS accounts_unlisted,
+           pg_catalog.count(*) FILTER (WHERE NOT boxoffice.is_held(c.announced_at) AND (
+               EXISTS (SELECT FROM boxoffice.fetch_jobs f WHERE f.platform = c.platform AND f.account = c.name AND f.status = 'waiting')
+               OR EXISTS (SELECT FROM boxoffice.sync_plan d WHERE d.platform = c.platform AND d.account = c.name AND d.event_id IS NOT NULL
+                          AND (d.sync_interval IS NOT NULL OR d.last_full_sync_at IS NULL)))) AS accounts_unheld
     FROM boxoffice.platform_accounts c WHERE c.platform = n.platform
 ) a
 CROSS JOIN LATERAL (
@@ -192,7 +272,7 @@ CROSS JOIN LATERAL (
            pg_catalog.min(t.last_sync_at) FILTER (WHERE t.sync_interval IS NOT NULL) AS oldest_sync_at
     FROM boxoffice.sync_status t WHERE t.platform = n.platform AND t.event_id IS NOT NULL
 ) y;
-COMMENT ON VIEW boxoffice.webhook_health IS 'One row for each platform: deliveries of the last 24 hours and what became of them, silence compared with the same hours of the weeks before, fetches that wait, freshness.';
+COMMENT ON VIEW boxoffice.webhook_health IS 'One row for each platform: deliveries of the last 24 hours and what became of them, silence compared with what was usual and with what synchronisations found, fetches that wait, accounts, freshness.';
 COMMENT ON COLUMN boxoffice.webhook_health.platform IS 'humanitix or eventbrite.';
 COMMENT ON COLUMN boxoffice.webhook_health.received IS 'Deliveries kept in the last 24 hours.';
 COMMENT ON COLUMN boxoffice.webhook_health.processed IS 'Of them: applied, or nothing new.';
@@ -205,12 +285,18 @@ COMMENT ON COLUMN boxoffice.webhook_health.rejected IS 'Deliveries turned away, 
 COMMENT ON COLUMN boxoffice.webhook_health.last_rejected_at IS 'The newest of them.';
 COMMENT ON COLUMN boxoffice.webhook_health.last_seen_at IS 'The newest delivery that was pushed at us, within 30 days.';
 COMMENT ON COLUMN boxoffice.webhook_health.silent_for IS 'How long ago that was.';
-COMMENT ON COLUMN boxoffice.webhook_health.usual_in_silence IS 'How many came in the same hours of the week, on average of up to four weeks before.';
-COMMENT ON COLUMN boxoffice.webhook_health.silence IS 'unusual: at least five would have been usual. unknown: there is no such week yet.';
+COMMENT ON COLUMN boxoffice.webhook_health.usual_in_silence IS 'How many would have been usual in that time: on average of the same hours of up to four weeks before; without such a week, of up to six days before; without such a day, at the rate of the hours before.';
+COMMENT ON COLUMN boxoffice.webhook_health.found_in_silence IS 'New orders since then that only synchronisations have found.';
+COMMENT ON COLUMN boxoffice.webhook_health.silence IS 'unusual: at least five would have been usual (twenty, by hours only), or synchronisations have found three new orders meanwhile. never: nothing has come in 30 days, though Eventbrite has had new orders. unknown: there is nothing to compare with.';
+COMMENT ON COLUMN boxoffice.webhook_health.silence_by IS 'What that was compared with: synchronisation, weeks, days or hours.';
 COMMENT ON COLUMN boxoffice.webhook_health.fetches_waiting IS 'Hints that wait to be fetched.';
 COMMENT ON COLUMN boxoffice.webhook_health.oldest_fetch_at IS 'When the oldest of them arrived.';
 COMMENT ON COLUMN boxoffice.webhook_health.fetches_dead IS 'Fetches that were given up in the last 24 hours; fetch_jobs.last_error says why, retry_dead_fetches() tries them again.';
+COMMENT ON COLUMN boxoffice.webhook_health.hints_dropped IS 'Hints of the last 24 hours that were dropped, because too many were of what nobody has heard of: somebody else may know the secret of the webhook URL.';
 COMMENT ON COLUMN boxoffice.webhook_health.accounts_stopped IS 'Credentials that the platform refuses.';
+COMMENT ON COLUMN boxoffice.webhook_health.accounts_troubled IS 'Credentials whose calls have met with trouble three times in a row or more: the platform is away or out of reach. It goes on by itself.';
+COMMENT ON COLUMN boxoffice.webhook_health.accounts_unheld IS 'Credentials that are needed, for linked events or waiting fetches, and that no worker holds.';
+COMMENT ON COLUMN boxoffice.webhook_health.accounts_unlisted IS 'Credentials whose events, or some of them, could not be listed the last time; platform_accounts.discovery_error says why.';
 COMMENT ON COLUMN boxoffice.webhook_health.events_late IS 'Linked events that are not fresh.';
 COMMENT ON COLUMN boxoffice.webhook_health.oldest_sync_at IS 'The stalest of those that are synchronised.';
 

@@ -41,6 +41,7 @@ SELECT pg_catalog.pg_extension_config_dump('boxoffice.sync_history', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.sync_history_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.sync_pages', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.reconciliation_differences', '');
+SELECT pg_catalog.pg_extension_config_dump('boxoffice.deliveries_noted', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.platform_settings', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.access_grants', '');
 -- boxoffice.webhook_secrets is left out on purpose.

@@ -15,8 +15,10 @@ use pgrx::{AnyNumeric, Array, JsonB};
 
 use crate::error::Result;
 use crate::explain::Step;
+use crate::fetch::Outcome;
 use crate::ingest::Receipt;
 use crate::resource::Report;
+use crate::store::accounts::Change;
 use crate::store::deliveries::Filter;
 use crate::store::timestamp;
 use crate::suggest::Suggestion;
@@ -46,6 +48,12 @@ type Suggested = (
     name!(event_title, Option<String>),
     name!(event_starts_at, Option<TimestampWithTimeZone>),
     name!(score, Option<AnyNumeric>),
+);
+type Completed = (
+    name!(outcome, &'static str),
+    name!(message, String),
+    name!(account_change, Option<&'static str>),
+    name!(account_detail, Option<String>),
 );
 type Steps = (name!(step, &'static str), name!(passed, Option<bool>), name!(detail, String));
 
@@ -150,8 +158,8 @@ fn complete_fetch(
     http_status: Option<i32>,
     headers: Option<JsonB>,
     body: Option<&[u8]>,
-) -> Rows<(name!(outcome, &'static str), name!(message, String))> {
-    rows(complete_one(id, http_status, headers, body), |outcome| outcome)
+) -> Rows<Completed> {
+    rows(complete_one(id, http_status, headers, body), completed)
 }
 
 #[pg_extern(sql = false)]
@@ -184,6 +192,11 @@ fn sample_webhook(
 }
 
 // === From our values to SQL's ===
+
+fn completed(o: Outcome) -> (&'static str, String, Option<&'static str>, Option<String>) {
+    let change = o.change.as_ref();
+    (o.word, o.message, change.map(Change::word), change.and_then(Change::detail))
+}
 
 fn rows<T, R>(result: Result<Vec<T>>, row: fn(T) -> R) -> std::result::Result<TableIterator<'static, R>, ErrorReport>
 where

@@ -32,6 +32,8 @@ pub enum Manner {
 pub struct Effects {
     /// Rows written.
     pub written: Written,
+    /// Orders that were not shown before.
+    pub new_orders: usize,
     /// What has to be looked at once more, with the event it belongs to.
     pub looks: Vec<(OrderKey, Option<String>, Look)>,
     /// Rows that were not as they should be.
@@ -41,6 +43,7 @@ pub struct Effects {
 impl Effects {
     fn add(&mut self, more: Effects) {
         self.written.add(more.written);
+        self.new_orders += more.new_orders;
         self.looks.extend(more.looks);
         self.differences.extend(more.differences);
     }
@@ -193,6 +196,8 @@ fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -
             if difference.attendee_id.is_empty() { &mut effects.written.sales } else { &mut effects.written.attendees };
         *rows += 1;
     }
+    let is_new = |order: &&orders::Changed<'_>| order.before.is_none() && order.after.is_some();
+    effects.new_orders = merged.changed.iter().filter(is_new).count();
     let looks = merged.changed.iter().flat_map(|order| {
         let event = order.after.as_ref().and_then(|after| after.sale.external_event_id.clone());
         order.looks.iter().map(move |look| (order.key.clone(), event.clone(), look.clone()))
@@ -226,7 +231,11 @@ fn verdict(task: &Understood, result: Result<News>) -> Verdict {
         }
         (Meaning::Unusable(error), Ok(_)) => (Status::Invalid, Some((sqlstate(body_code(error)), error.to_string()))),
     };
-    Verdict { status, event_type: task.event_type.clone(), order_id: task.order_id.clone(), error, notes }
+    let event_id = match &task.meaning {
+        Meaning::Fetch(request) => request.external_event_id.clone(),
+        _ => task.mentioned.as_ref().map(|event| event.external_event_id.clone()),
+    };
+    Verdict { status, event_type: task.event_type.clone(), order_id: task.order_id.clone(), event_id, error, notes }
 }
 
 fn described(error: &Error) -> (String, String) {

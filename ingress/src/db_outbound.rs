@@ -12,8 +12,8 @@ use crate::store::{Completion, Fetched, Job, OutboundSession, StoreError, TaskRu
 const ANNOUNCE: &str = "SELECT boxoffice.announce_accounts($1::text[])";
 const LISTEN: &str = "LISTEN boxoffice_fetch";
 const CLAIM: &str = "SELECT id, platform, account, path FROM boxoffice.claim_fetches($1::integer, $2::text[])";
-const COMPLETE: &str =
-    "SELECT outcome, message FROM boxoffice.complete_fetch($1::bigint, $2::integer, $3::text::jsonb, $4::bytea)";
+const COMPLETE: &str = "SELECT outcome, message, account_change, account_detail
+     FROM boxoffice.complete_fetch($1::bigint, $2::integer, $3::text::jsonb, $4::bytea)";
 const TASKS: &str = "SELECT task, items FROM boxoffice.run_due_tasks()";
 
 /// A connection with its prepared statements.
@@ -83,11 +83,13 @@ impl OutboundSession for PgOutbound {
             Ok(Completion {
                 outcome: row.try_get::<_, Option<String>>(0)?.unwrap_or_default(),
                 message: row.try_get(1)?,
+                account_change: row.try_get(2)?,
+                account_detail: row.try_get(3)?,
             })
         })
         .await?;
         // No row is no decision: a word that means nothing to anybody, and is counted as such.
-        Ok(rows.into_iter().next().unwrap_or(Completion { outcome: String::new(), message: None }))
+        Ok(rows.into_iter().next().unwrap_or_default())
     }
 
     async fn run_due_tasks(&mut self) -> Result<Vec<TaskRun>, StoreError> {

@@ -12,6 +12,9 @@ use crate::config::Config;
 use crate::lock;
 use crate::store::{Fetched, Job, NoPage};
 
+/// A claim also tells the database that this worker is there with its credentials: it believes that for five minutes.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
+
 /// Shared by all of the outbound pump.
 #[derive(Debug)]
 pub struct Desk {
@@ -114,7 +117,7 @@ impl Desk {
         Arc::new(Desk {
             concurrency: config.fetch.concurrency,
             claims: !config.fetch.accounts.is_empty(),
-            poll: config.fetch.poll,
+            poll: config.fetch.poll.min(SIGN_OF_LIFE),
             tasks: config.fetch.tasks,
             state: Mutex::new(State {
                 answers: VecDeque::new(),

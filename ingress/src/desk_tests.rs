@@ -111,3 +111,20 @@ fn a_desk_ends_when_the_last_answer_is_gone() {
     desk.put_back(answer);
     assert_eq!([seen(&desk), seen(&desk)], ["complete", "ended"]);
 }
+
+#[test]
+fn a_worker_shows_that_it_is_there_once_a_minute() {
+    struct Polling(&'static str);
+    impl crate::settings::Strings for Polling {
+        fn get(&self, name: &str) -> Result<Option<String>, crate::settings::UsageError> {
+            Ok(match name {
+                "INGRESS_DATABASE_URL" => Some("postgresql://u@h/d".to_owned()),
+                "BOXOFFICE_FETCH_POLL_SECONDS" => Some(self.0.to_owned()),
+                _ => None,
+            })
+        }
+    }
+    let config = |seconds| Config::from_strings(&Polling(seconds)).unwrap();
+    assert_eq!(Desk::new(&config("600")).poll, Duration::from_secs(60));
+    assert_eq!(Desk::new(&config("2")).poll, Duration::from_secs(2));
+}

@@ -37,8 +37,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer that vanished without a word is noticed before the next request needs it.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Headers that the database wants to see, and the beginning of the names of some more.
-const HEADERS: [&str; 4] = ["content-type", "retry-after", "date", "location"];
+const HEADERS: [&str; 5] = ["content-type", "retry-after", "date", "location", COUNTERS];
 const HEADERS_PREFIX: &str = "x-ratelimit";
+/// Calls used, as `token:SECRET 9/2000 reset=3476s, key:SECRET 9/2000 …`: what follows a colon goes no further than here.
+const COUNTERS: &str = "x-rate-limit";
 /// Longer values are cut here, in characters.
 const VALUE_MAX: usize = 500;
 
@@ -108,13 +110,13 @@ impl Fetcher {
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        timeout(self.timeout, self.exchange(request)).await.unwrap_or(Err(NoPage::Timeout))
+        timeout(self.timeout, self.exchange(request, account)).await.unwrap_or(Err(NoPage::Timeout))
     }
 
-    async fn exchange(&self, request: Request<Empty<Bytes>>) -> Fetched {
+    async fn exchange(&self, request: Request<Empty<Bytes>>, account: &Account) -> Fetched {
         let (parts, body) = self.client.request(request).await.map_err(|error| why(&error))?.into_parts();
         let body = read(body, self.max_bytes).await?;
-        Ok(Page { status: parts.status.as_u16(), headers: select(&parts.headers), body })
+        Ok(Page { status: parts.status.as_u16(), headers: select(&parts.headers, &account.value), body })
     }
 }
 
@@ -142,18 +144,37 @@ async fn read(mut body: Incoming, max: usize) -> Result<Vec<u8>, NoPage> {
     Ok(bytes)
 }
 
-/// The headers that the database wants to see, as a JSON object. Of a repeated header the first counts.
-fn select(headers: &HeaderMap) -> String {
+/// The headers that the database wants to see, as a JSON object, without the credential, which some platforms repeat in them.
+/// Of a repeated header the first counts.
+fn select(headers: &HeaderMap, credential: &HeaderValue) -> String {
+    let credential = String::from_utf8_lossy(credential.as_bytes());
+    let secret = credential.rsplit(' ').next().unwrap_or_default();
     let wanted = |name: &str| HEADERS.contains(&name) || name.starts_with(HEADERS_PREFIX);
     let object: Map<String, Value> = headers
         .keys()
         .filter(|name| wanted(name.as_str()))
         .filter_map(|name| {
-            let text = String::from_utf8_lossy(headers.get(name)?.as_bytes());
+            let mut text = String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned();
+            if *name == COUNTERS {
+                text = without_names(&text);
+            }
+            if !secret.is_empty() {
+                text = text.replace(secret, "");
+            }
             Some((name.as_str().to_owned(), text.chars().take(VALUE_MAX).collect::<String>().into()))
         })
         .collect();
     Value::Object(object).to_string()
+}
+
+/// What is left when everything between a colon and the end of its word is taken out.
+fn without_names(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| match word.split_once(':') {
+            Some((kind, _)) => format!("{kind}: "),
+            None => word.to_owned(),
+        })
+        .collect()
 }
 
 /// The word for a request without an answer.
@@ -207,19 +228,22 @@ mod tests {
             ("x-ratelimit-token", b"\xff/2000"),
             ("location", long.as_bytes()),
             ("set-cookie", b"secret"),
-            ("x-rate-limit", b"1"),
+            ("X-Rate-Limit", b"token:PRIVATE 9/2000 reset=3476s, key:ALSO:PRIVATE\t2000/2000 reset=5s"),
+            ("x-ratelimit-echo", b"a SECRETSECRET b"),
         ] {
             let name: hyper::header::HeaderName = name.parse().unwrap();
             headers.append(name, HeaderValue::from_bytes(value).unwrap());
         }
-        let object: Value = serde_json::from_str(&select(&headers)).unwrap();
+        let credential = HeaderValue::from_static("Bearer SECRETSECRET");
+        let object: Value = serde_json::from_str(&select(&headers, &credential)).unwrap();
         assert_eq!(
             object,
             serde_json::json!({
                 "content-type": "application/json", "retry-after": "7", "x-ratelimit-token": "\u{fffd}/2000",
-                "location": "\u{e9}".repeat(500)
+                "location": "\u{e9}".repeat(500), "x-rate-limit": "token: 9/2000 reset=3476s, key: 2000/2000 reset=5s",
+                "x-ratelimit-echo": "a  b"
             })
         );
-        assert_eq!(select(&HeaderMap::new()), "{}");
+        assert_eq!(select(&HeaderMap::new(), &credential), "{}");
     }
 }

@@ -8,8 +8,24 @@ use crate::desk::Answer;
 use crate::log;
 use crate::store::{Completion, Fetched, Job, StoreError};
 
-/// What the database has decided about an answer; what a person need not know is told only with `debug`.
+/// What the database has decided about an answer; what a person need not know is told only with `debug`. What has changed
+/// about an account is news, and comes once.
 pub fn completed(job: &Job, completion: &Completion, debug: bool) {
+    if let Some(change) = &completion.account_change {
+        let event = match change.as_str() {
+            "troubled" => "account_troubled",
+            "well" => "account_well",
+            "resumed" => "account_resumed",
+            "paused" => "account_paused",
+            _ => "account_changed",
+        };
+        let fields = [
+            ("platform", job.platform.as_str().into()),
+            ("account", job.account.as_str().into()),
+            ("detail", completion.account_detail.as_deref().into()),
+        ];
+        log::info(event, &fields);
+    }
     let fields = [
         ("fetch", job.id.into()),
         ("platform", job.platform.as_str().into()),

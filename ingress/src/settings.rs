@@ -60,7 +60,7 @@ settings! {
     FETCH_SECONDS, "BOXOFFICE_FETCH_SECONDS", "--fetch-seconds", "60", "seconds", "Longest time from asking a platform to the last byte of its answer.";
     FETCH_CONNECT_SECONDS, "BOXOFFICE_FETCH_CONNECT_SECONDS", "--fetch-connect-seconds", "10", "seconds", "Longest attempt to connect to a platform: name, socket and TLS.";
     FETCH_MAX_BYTES, "BOXOFFICE_FETCH_MAX_BYTES", "--fetch-max-bytes", "33554432", "bytes", "A longer answer of a platform is given up.";
-    FETCH_POLL_SECONDS, "BOXOFFICE_FETCH_POLL_SECONDS", "--fetch-poll-seconds", "1", "seconds", "How often the database is asked for something to fetch when nothing else gives reason to.";
+    FETCH_POLL_SECONDS, "BOXOFFICE_FETCH_POLL_SECONDS", "--fetch-poll-seconds", "1", "seconds", "How often the database is asked for something to fetch when nothing else gives reason to; once a minute at least, which also shows that the worker is there.";
     TASK_SECONDS, "BOXOFFICE_TASK_SECONDS", "--task-seconds", "5", "seconds", "How often the database is called to do what is due in it: retries, schedules.";
     FETCH_ROOT_CERT, "BOXOFFICE_FETCH_ROOT_CERT", "--fetch-root-cert", "", "path", "PEM file of the certificates that the platforms' certificates are checked against, instead of the system's.";
     TRUST_FORWARDED, "BOXOFFICE_TRUST_FORWARDED", "--trust-forwarded", "false", "true|false", "Take the sender's address from the last entry of x-forwarded-for. Only behind a proxy that writes it.";

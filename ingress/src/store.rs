@@ -108,12 +108,16 @@ impl NoPage {
 pub type Fetched = Result<Page, NoPage>;
 
 /// What the database has decided about an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Completion {
     /// A word such as `done`.
     pub outcome: String,
     /// A sentence for the operator's log, free of secrets and of personal data.
     pub message: Option<String>,
+    /// What it has changed about the account, once: a word such as `troubled` or `well`.
+    pub account_change: Option<String>,
+    /// More about that.
+    pub account_detail: Option<String>,
 }
 
 /// What a run of due tasks has done.

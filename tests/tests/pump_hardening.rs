@@ -272,32 +272,6 @@ async fn the_attendees_of_an_order_may_be_asked_for_twice_at_once() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_resource_that_is_refused_does_not_stand_for_the_credential() -> Result {
-    let (_db, client) = open().await?;
-    wanted(&client, "666", "hint").await?;
-    let refused = json!({"status_code": 403, "error": "NOT_AUTHORIZED"});
-    for round in 0..10 {
-        let calls = claim(&client, 10).await?;
-        assert_eq!(complete(&client, &calls[0], 403, &refused).await?, "stopped", "round {round}");
-        client.execute("SELECT resume_account('eventbrite')", &[]).await?;
-        // Something that every credential may see goes first, and shows that it is good.
-        let probe = claim(&client, 10).await?;
-        assert_eq!(probe.len(), 1);
-        assert!(probe[0].path.contains("/events/") || probe[0].path.contains("organizations"), "{probe:?}");
-        complete(&client, &probe[0], 200, &json!({"events": [], "pagination": {"has_more_items": false}})).await?;
-        assert_eq!(
-            line(&client, "SELECT status FROM platform_accounts WHERE platform = 'eventbrite'").await?,
-            "active"
-        );
-    }
-    assert_eq!(
-        line(&client, "SELECT status, last_error FROM fetch_jobs WHERE resource_id = '666'").await?,
-        "dead|HTTP 403 NOT_AUTHORIZED"
-    );
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_names_no_event_gets_the_one_that_was_asked_about() -> Result {
     let (_db, client) = open().await?;
     line(&client, "SELECT link_event('humanitix', 'evt', 'ours')").await?;

@@ -88,6 +88,8 @@ async fn several_workers_share_the_jobs() -> Result {
     for number in 0..60 {
         hint(&client, "order.placed", &format!("orders/{number}/")).await?;
     }
+    // As if somebody had asked for them: hints have a share only.
+    client.execute("UPDATE fetch_jobs SET priority = 2", &[]).await?;
     let mut workers = Vec::new();
     for _ in 0..6 {
         let client = db.client().await?;

@@ -176,6 +176,19 @@ impl<'a> Object<'a> {
         number.parse().map_err(|_| self.note(name, "is not a whole number")).ok()
     }
 
+    /// A number of places. What cannot be one (negative, or more than ten million, as in "unlimited") is unknown.
+    pub(crate) fn places(self, names: Names<'_>) -> Option<i64> {
+        let (name, number) = (self.get(names)?.0, self.integer(names)?);
+        if (0..=10_000_000).contains(&number) {
+            return Some(number);
+        }
+        self.note(
+            name,
+            if number < 0 { "is negative and counts as unknown" } else { "is too large and counts as unknown" },
+        );
+        None
+    }
+
     /// An instant.
     pub(crate) fn instant(self, names: Names<'_>) -> Option<Micros> {
         self.reading(names).map(|reading| reading.at)

@@ -1,7 +1,7 @@
 //! Which call asks a platform for what; one line for each platform.
 
 use crate::headers::Headers;
-use crate::platform::call::{Answer, Listing};
+use crate::platform::call::{Answer, Listing, Subject};
 use crate::platform::{FetchRequest, Platform, ResourceKind, Resources, eventbrite, humanitix};
 use crate::time::Micros;
 
@@ -122,6 +122,25 @@ impl Platform {
         match self {
             Platform::Eventbrite => eventbrite::call::judge(status, headers, body, now),
             Platform::Humanitix => humanitix::call::judge(status, headers, body, now),
+        }
+    }
+
+    /// What a path asks about.
+    #[must_use]
+    pub fn subject(self, path: &str) -> Subject<'_> {
+        match self {
+            Platform::Eventbrite => eventbrite::call::subject(path),
+            Platform::Humanitix => humanitix::call::subject(path),
+        }
+    }
+
+    /// How long no call should be made, when an answer says that the calls of a period are used up, in microseconds.
+    #[must_use]
+    pub fn used_up(self, headers: &Headers) -> Option<Micros> {
+        match self {
+            Platform::Eventbrite => eventbrite::limit::used_up(headers),
+            // Publishes no limit and has no such header.
+            Platform::Humanitix => None,
         }
     }
 }

@@ -32,6 +32,9 @@ pub enum Answer {
     },
     /// The credential is refused; the platform's code, or the status.
     Credential(String),
+    /// The API does not let this credential see this; the platform's code, or the status. Whether that says something about
+    /// the credential depends on what was asked for: see [`Subject`].
+    Refused(String),
     /// An expansion failed: ask with fewer.
     Plainer,
     /// The place in the list is no longer known: read it from its start.
@@ -47,6 +50,31 @@ pub enum Answer {
     },
     /// The same call will never work.
     Never(String),
+}
+
+/// Most pages of a list that announces how long it is.
+const PAGES: i64 = 40_000;
+/// Most pages of a list that does not.
+const PAGES_UNANNOUNCED: i32 = 2_000;
+
+/// Most pages that a list may have whose first page has shown so many items of so many (`total`): twice as many as that, and
+/// twenty, since it may grow while it is read. A list that goes on beyond never ends.
+#[must_use]
+pub fn page_limit(total: Option<i64>, items: usize) -> i32 {
+    let (Some(total), Ok(items @ 1..)) = (total, i64::try_from(items)) else { return PAGES_UNANNOUNCED };
+    let pages = (total.max(0) / items).saturating_add(1).saturating_mul(2).saturating_add(20).min(PAGES);
+    i32::try_from(pages).unwrap_or(PAGES_UNANNOUNCED)
+}
+
+/// What a call asks about, which says whom a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'p> {
+    /// The account itself, such as its list of events: what every good credential may ask.
+    Account,
+    /// The events of one of the account's organizations, by its id. When it is the only one, that is the account.
+    Organization(&'p str),
+    /// An event, an order, a list of either: a credential may be good and yet not see it.
+    Resource,
 }
 
 /// A page's own word about where it stands in its list.
@@ -88,14 +116,20 @@ impl Page {
     }
 }
 
-/// What a status means on both platforms. `code` is the platform's own word from the body.
-pub(super) fn by_status(status: u16, headers: &Headers, code: Option<&str>, now: Micros) -> Answer {
-    let said = code.map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status} {code}"));
+/// What a status means on both platforms.
+pub(super) fn by_status(status: u16, headers: &Headers, told: &Told, now: Micros) -> Answer {
+    let said = told.code.as_ref().map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status} {code}"));
     let wait = headers.get("retry-after").and_then(|text| retry_after(text, now));
     match status {
         200..=299 => Answer::Good,
         300..=399 => Answer::Never(format!("{said}: a redirect, which is never followed")),
-        401 | 403 => Answer::Credential(said),
+        401 => Answer::Credential(said),
+        403 if told.by_api => Answer::Refused(match told.denied.as_slice() {
+            [] => said,
+            denied => format!("{said} (denied: {})", denied.join(", ")),
+        }),
+        // A firewall or a CDN in front of the API has no opinion about credentials, and may change its mind.
+        403 => Answer::Trouble { reason: format!("{said}, and not by the API"), everywhere: true, wait },
         404 | 410 => Answer::Gone,
         429 => Answer::Limited { wait },
         // A gateway or an overload speaks for everybody; a plain 500 may be about this one resource.
@@ -105,18 +139,42 @@ pub(super) fn by_status(status: u16, headers: &Headers, code: Option<&str>, now:
     }
 }
 
-/// The code in an error answer (`{"error": "NOT_FOUND", …}`) and its message.
-pub(super) fn error_of(body: &[u8]) -> (Option<String>, Option<String>) {
+/// What the body of an error answer says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The platform's code (`{"error": "NOT_FOUND"}`).
+    pub code: Option<String>,
+    /// Its message.
+    pub message: Option<String>,
+    /// It has the form of the API's errors, as opposed to a page of somebody in between.
+    pub by_api: bool,
+    /// Permissions that the credential lacks, where the platform names them.
+    pub denied: Vec<String>,
+}
+
+/// Reads an error answer.
+pub(super) fn error_of(body: &[u8]) -> Told {
     // Error answers are short; what is longer is a page of somebody else.
     if body.len() > 65_536 {
-        return (None, None);
+        return Told::default();
     }
-    let Ok(value) = document::parse(body) else { return (None, None) };
+    let Ok(value) = document::parse(body) else { return Told::default() };
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let is_code = |code: &String| {
-        (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_- ".contains(&b))
-    };
-    (text("error").filter(is_code), text("message"))
+    let code = text("error").filter(|code| is_word(code, b"_- "));
+    // Beside the code, or among its details.
+    let denied = [value.get("denied_permissions"), value.get("error_detail").and_then(|d| d.get("denied_permissions"))];
+    let denied = denied.into_iter().flatten().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+    Told {
+        by_api: code.is_some() || ["statusCode", "status_code"].iter().any(|name| value.get(name).is_some()),
+        code,
+        message: text("message"),
+        denied: denied.filter(|word| is_word(word, b"_-.:/")).take(8).map(str::to_owned).collect(),
+    }
+}
+
+/// A short word of letters, digits and these: a code, and nothing that could name a person.
+fn is_word(text: &str, more: &[u8]) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
 }
 
 /// `Retry-After`: seconds or an HTTP date. At most a day is believed.
@@ -196,6 +254,17 @@ mod tests {
         assert_eq!(with_query("/a?pages=1", "page", Some("a b&c=%#/")), "/a?pages=1&page=a%20b%26c%3D%25%23%2F");
         assert_eq!(query("/a?pages=1&page=7", "page"), Some("7"));
         assert_eq!(query("/a", "page"), None);
+    }
+
+    #[test]
+    fn lists_may_grow_and_must_end() {
+        assert_eq!(page_limit(Some(0), 0), 2_000, "an empty first page with more to come");
+        assert_eq!(page_limit(Some(3), 3), 24);
+        assert_eq!(page_limit(Some(5_000), 50), 222);
+        assert_eq!(page_limit(Some(100_000), 50), 4_022);
+        assert_eq!(page_limit(Some(i64::MAX), 1), 40_000);
+        assert_eq!(page_limit(Some(-5), 50), 22);
+        assert_eq!(page_limit(None, 50), 2_000);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use pgrx::{Array, JsonB};
 
 use crate::error::{Error, Result};
 use crate::explain::Step;
-use crate::fetch::Answered;
+use crate::fetch::{Answered, Outcome};
 use crate::ingest::{Incoming, Receipt};
 use crate::resource::Report;
 use crate::store::deliveries::Filter;
@@ -125,7 +125,7 @@ pub(super) fn complete_one(
     http_status: Option<i32>,
     headers: Option<JsonB>,
     body: Option<&[u8]>,
-) -> Result<Vec<(&'static str, String)>> {
+) -> Result<Vec<Outcome>> {
     let headers = headers.map_or_else(|| Ok(Headers::default()), header_map)?;
     let status = http_status.map(u16::try_from).transpose().map_err(|_| Error::Argument {
         message: "http_status is no HTTP status".to_owned(),

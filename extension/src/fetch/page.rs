@@ -3,22 +3,30 @@
 use boxoffice_core::headers::Headers;
 use boxoffice_core::merge::Look;
 use boxoffice_core::observation::{Fact, OrderKey};
+use boxoffice_core::platform::call::page_limit;
 use boxoffice_core::platform::{ResourceKind, Resources};
 use boxoffice_core::time::Micros;
 use pgrx::spi::SpiClient;
 
-use super::{Answered, Outcome, PRIORITY_MISSING, PRIORITY_SECOND_LOOK, SHORTER, trouble};
+use super::given_up::give_up_list;
+use super::gone::LATEST;
+use super::trouble::trouble;
+use super::{Answered, Outcome, PRIORITY_MISSING, PRIORITY_SECOND_LOOK};
 use crate::apply::{self, Effects, Manner};
 use crate::delivery::Understood;
 use crate::error::Result;
 use crate::store::deliveries::{self, Status};
-use crate::store::jobs::{self, Job};
+use crate::store::jobs::{self, Job, NextPage};
 use crate::store::runs::{self, Mode, Progress, Run};
 use crate::store::{accounts, now};
 use crate::{finish, reconcile, resource};
 
 /// Longest path that can be asked for, in bytes: it stands in indexes.
 const PATH_MAX: usize = 2000;
+/// How often a list may begin anew because it has become shorter, which may have hidden something.
+const SHORTER: i32 = 2;
+/// Most pages of a list that belongs to no synchronisation: the attendees of one order, the events of a series.
+const PAGES_ALONE: i32 = 200;
 
 /// Takes what was asked for.
 pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>, now: Micros) -> Result<Outcome> {
@@ -32,7 +40,7 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
         Ok(resources) => resources,
         Err(error) => return trouble(client, job, &error.to_string(), false, None, now),
     };
-    accounts::well(client, job.platform, &job.account)?;
+    let change = accounts::well(client, job.platform, &job.account)?;
     let run = match job.run_id {
         Some(id) => runs::read(client, id)?.filter(|run| run.is_running),
         None => None,
@@ -46,7 +54,8 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
         }
         run => keep(client, &job, run.as_ref(), resources, answered)?,
     };
-    for (key, event, look) in &effects.looks {
+    // A version far in the future is a mistake; nothing settles it.
+    for (key, event, look) in effects.looks.iter().filter(|(.., look)| look.at <= now.saturating_add(LATEST)) {
         second_look(client, &job, key, event.as_deref(), look)?;
     }
     if job.platform.lacks_attendees(&job.path) {
@@ -55,19 +64,14 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
         }
     }
     let next = match &run {
-        Some(run) => turn(client, &job, run, &page, effects.written.rows(), problems, failed)?,
-        None => {
-            page.next.is_some() && job.run_id.is_none() && {
-                // A list that belongs to no run: the attendees of one order.
-                jobs::add_page(client, &job, page.next.as_deref().unwrap_or_default(), 0, None)?;
-                true
-            }
-        }
+        Some(run) => turn(client, &job, run, &page, &effects, problems, failed)?,
+        None if job.run_id.is_none() => go_on_alone(client, &job, &page)?,
+        None => false,
     };
     jobs::end(client, &job, "done", None)?;
     let rows = effects.written.rows();
     let more = if next { ", there are more pages" } else { "" };
-    Ok(("done", format!("{} items, {rows} rows written{more}", page.items)))
+    Ok(Outcome::new("done", format!("{} items, {rows} rows written{more}", page.items)).with(change))
 }
 
 /// What is needed of a page after its facts have been given away.
@@ -178,7 +182,7 @@ fn turn(
     job: &Job,
     run: &Run,
     page: &Read,
-    changed: usize,
+    effects: &Effects,
     problems: usize,
     failed: Option<String>,
 ) -> Result<bool> {
@@ -200,11 +204,29 @@ fn turn(
     }
     // A list that has become shorter may have moved something to a page that was read before.
     let shorter = job.list_total.zip(page.total).is_some_and(|(before, now)| now < before) && job.restarts < SHORTER;
-    let next = if shorter { Some((platform.first_page(&job.path), job.restarts + 1)) } else { None };
-    let next = next.or_else(|| page.next.clone().map(|path| (path, job.restarts)));
-    if next.as_ref().is_some_and(|(path, _)| path.len() > PATH_MAX) {
-        runs::fail(client, run.id, "the platform's word for the next page is too long")?;
-        return Ok(false);
+    let next = if shorter {
+        Some(NextPage { path: platform.first_page(&job.path), restarts: job.restarts + 1, number: 1 })
+    } else {
+        let following =
+            |path: &String| NextPage { path: path.clone(), restarts: job.restarts, number: job.list_pages + 1 };
+        page.next.as_ref().map(following)
+    };
+    let limit = job.list_limit.filter(|_| job.list_pages > 1).unwrap_or_else(|| page_limit(page.total, page.items));
+    if let Some(next) = &next {
+        let why = if next.path.len() > PATH_MAX {
+            Some("the platform's word for the next page is too long".to_owned())
+        } else if next.number > limit {
+            Some(format!(
+                "the list does not end: {} pages of it were read, more than its first page can mean",
+                job.list_pages
+            ))
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            give_up_list(client, job, run.id, &why)?;
+            return Ok(false);
+        }
     }
     let seen: Vec<&str> =
         if job.kind == ResourceKind::Orders { page.orders.iter().map(String::as_str).collect() } else { Vec::new() };
@@ -213,18 +235,20 @@ fn turn(
     if run.mode != Mode::Discovery && run.mode != Mode::Changes {
         runs::shown(client, run.id, job.id, seen, attendees)?;
     }
-    if let Some((path, restarts)) = &next {
-        jobs::add_page(client, job, path, *restarts, page.total)?;
+    if let Some(next) = &next {
+        jobs::add_page(client, job, next, page.total, Some(limit))?;
     }
     let progress = Progress {
         items: page.items,
         expected: page.total.filter(|_| job.list_total.is_none() && job.restarts == 0),
-        changed,
+        changed: effects.written.rows(),
+        new_orders: effects.new_orders,
         problems,
         kind: job.kind,
         fetched_at: job.claimed_at,
         ends_list: next.is_none(),
         failed,
+        is_read: true,
     };
     match runs::progress(client, run.id, &progress)? {
         Some((0, None)) if next.is_none() => finish::end_of_pages(client, run)?,
@@ -234,6 +258,19 @@ fn turn(
         _ => {}
     }
     Ok(next.is_some())
+}
+
+/// Goes on with a list that belongs to no run: the attendees of one order, the events of a series.
+fn go_on_alone(client: &mut SpiClient<'_>, job: &Job, page: &Read) -> Result<bool> {
+    let events: Vec<&str> = page.events.iter().map(String::as_str).collect();
+    if job.kind == ResourceKind::Events {
+        accounts::claim_events(client, job.platform, &job.account, &events, job.platform.location(&job.path))?;
+    }
+    let Some(path) = page.next.clone().filter(|path| path.len() <= PATH_MAX && job.list_pages < PAGES_ALONE) else {
+        return Ok(false);
+    };
+    jobs::add_page(client, job, &NextPage { path, restarts: 0, number: job.list_pages + 1 }, None, None)?;
+    Ok(true)
 }
 
 /// Asks once more, later, about something that was decided by a copy that may have been torn or stale.

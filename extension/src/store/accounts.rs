@@ -2,21 +2,25 @@
 
 use boxoffice_core::backoff;
 use boxoffice_core::platform::Platform;
-use boxoffice_core::time::Micros;
-use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT8OID, TEXTARRAYOID, TEXTOID};
+use boxoffice_core::time::{self, Micros};
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::spi::SpiClient;
 
 use super::plan::Plan;
+use super::{micros, timestamp};
 use crate::error::Result;
 
 /// From this many failures in a row on the trouble is the platform's, not that of single resources.
 const IN_TROUBLE: i32 = 3;
 
 static WELL: Plan = Plan {
-    sql: "UPDATE boxoffice.platform_accounts SET failures = 0, status = 'active', last_error = NULL, stopped_reason = NULL,
-              stopped_at = NULL
-          WHERE platform = $1 AND name = $2 AND (failures > 0 OR status = 'probing' OR last_error IS NOT NULL) AND status <> 'stopped'
-          RETURNING 1",
+    sql: "UPDATE boxoffice.platform_accounts a SET failures = 0, status = 'active', last_error = NULL, stopped_reason = NULL,
+              stopped_at = NULL, troubled_at = NULL
+          FROM (SELECT platform, name, status, failures, troubled_at FROM boxoffice.platform_accounts
+                WHERE platform = $1 AND name = $2 AND (failures > 0 OR status = 'probing' OR last_error IS NOT NULL) AND status <> 'stopped'
+                FOR UPDATE) o
+          WHERE a.platform = o.platform AND a.name = o.name RETURNING o.status, o.failures, o.troubled_at",
     types: &[TEXTOID, TEXTOID],
 };
 
@@ -31,22 +35,32 @@ static GO_ON: Plan = Plan {
 };
 
 static TROUBLE: Plan = Plan {
-    sql: "UPDATE boxoffice.platform_accounts SET failures = failures + CASE WHEN $4 THEN 1 ELSE 0 END, last_error = $3
-          WHERE platform = $1 AND name = $2 RETURNING failures",
+    sql: "UPDATE boxoffice.platform_accounts SET failures = failures + CASE WHEN $4 THEN 1 ELSE 0 END, last_error = $3,
+              troubled_at = CASE WHEN $4 THEN LEAST(troubled_at, clock_timestamp()) ELSE troubled_at END
+          WHERE platform = $1 AND name = $2 RETURNING failures, troubled_at",
     types: &[TEXTOID, TEXTOID, TEXTOID, BOOLOID],
 };
 
+// A pause lasts a day at most: what is later was written by a clock that was ahead.
 static BLOCK: Plan = Plan {
-    sql: "UPDATE boxoffice.platform_accounts SET blocked_until = GREATEST(blocked_until, clock_timestamp() + $3 * interval '1 microsecond')
-          WHERE platform = $1 AND name = $2",
-    types: &[TEXTOID, TEXTOID, INT8OID],
+    sql: "UPDATE boxoffice.platform_accounts a SET last_error = COALESCE(a.last_error, $4),
+              blocked_until = GREATEST(CASE WHEN o.blocked_until < clock_timestamp() + interval '25 hours' THEN o.blocked_until END,
+                                       clock_timestamp() + $3 * interval '1 microsecond')
+          FROM (SELECT platform, name, blocked_until FROM boxoffice.platform_accounts WHERE platform = $1 AND name = $2 FOR UPDATE) o
+          WHERE a.platform = o.platform AND a.name = o.name
+          RETURNING o.blocked_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '25 hours' IS TRUE, a.blocked_until",
+    types: &[TEXTOID, TEXTOID, INT8OID, TEXTOID],
 };
 
 static STOP: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts SET status = 'stopped', stopped_reason = $3, stopped_at = clock_timestamp(), last_error = $3
-          WHERE platform = $1 AND name = $2 AND status <> 'stopped' RETURNING 1",
-    types: &[TEXTOID, TEXTOID, TEXTOID],
+          WHERE platform = $1 AND name = $2 AND status <> 'stopped'
+            AND (resumed_at BETWEEN $4 AND clock_timestamp()) IS NOT TRUE RETURNING 1",
+    types: &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 };
+
+static EXAMINE: Plan =
+    Plan { sql: "SELECT boxoffice.begin_discovery($1, $2, 'manual', -1)", types: &[TEXTOID, TEXTOID] };
 
 static LEARN_ORGANIZATIONS: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts
@@ -67,41 +81,142 @@ static CLAIM_EVENTS: Plan = Plan {
     types: &[TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID],
 };
 
-/// A call has succeeded.
-pub fn well(client: &mut SpiClient<'_>, platform: Platform, name: &str) -> Result<()> {
-    let key = [platform.as_str().into(), name.into()];
-    if !WELL.write(client, &key)?.is_empty() {
-        GO_ON.write(client, &key)?;
+/// Something about an account that whoever watches it wants to know, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Its calls meet with trouble, and not only one of them.
+    Troubled {
+        /// Since when.
+        since: Option<Micros>,
+        /// What was the newest.
+        reason: String,
+    },
+    /// That is over.
+    Well {
+        /// Since when it had been so.
+        since: Option<Micros>,
+    },
+    /// It was stopped, and works again.
+    Resumed,
+    /// Nothing is called for a while, because the platform wants it so.
+    Paused {
+        /// Until then.
+        until: Option<Micros>,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Change {
+    /// One word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Change::Troubled { .. } => "troubled",
+            Change::Well { .. } => "well",
+            Change::Resumed => "resumed",
+            Change::Paused { .. } => "paused",
+        }
     }
-    Ok(())
+
+    /// The rest, in words.
+    pub fn detail(&self) -> Option<String> {
+        let at = |at: &Option<Micros>| at.map_or_else(|| "an unknown time".to_owned(), time::to_text);
+        match self {
+            Change::Troubled { since, reason } => Some(format!("since {}: {reason}", at(since))),
+            Change::Well { since } => Some(format!("after trouble since {}", at(since))),
+            Change::Resumed => None,
+            Change::Paused { until, reason } => Some(format!("until {}: {reason}", at(until))),
+        }
+    }
+}
+
+/// A pause that is worth a word, in microseconds.
+const LONG_PAUSE: Micros = 60_000_000;
+
+/// A call has succeeded.
+pub fn well(client: &mut SpiClient<'_>, platform: Platform, name: &str) -> Result<Option<Change>> {
+    let key = [platform.as_str().into(), name.into()];
+    let mut table = WELL.write(client, &key)?;
+    let Some(row) = table.next() else { return Ok(None) };
+    let was_probing = row.get::<String>(1)?.as_deref() == Some("probing");
+    let was_in_trouble = row.get::<i32>(2)?.unwrap_or_default() >= IN_TROUBLE;
+    let since = row.get::<TimestampWithTimeZone>(3)?.map(micros);
+    GO_ON.write(client, &key)?;
+    Ok(match (was_probing, was_in_trouble) {
+        (true, _) => Some(Change::Resumed),
+        (false, true) => Some(Change::Well { since }),
+        (false, false) => None,
+    })
+}
+
+/// What a call that met with trouble says about its account.
+pub struct Trouble<'a> {
+    /// In words.
+    pub reason: &'a str,
+    /// How long the platform wants us to wait, in microseconds.
+    pub wait: Option<Micros>,
+    /// It is a failure, not a limit.
+    pub counts: bool,
 }
 
 /// A call has met with trouble. Says whether all of the account's calls do, which is then no fault of a single job.
-///
-/// `wait`: how long the platform wants us to wait, in microseconds. `counts`: it is a failure, not a limit.
 pub fn trouble(
     client: &mut SpiClient<'_>,
     platform: Platform,
     name: &str,
-    reason: &str,
-    wait: Option<Micros>,
-    counts: bool,
+    met: &Trouble<'_>,
     seed: u64,
-) -> Result<bool> {
-    let key = platform.as_str();
-    let table = TROUBLE.write(client, &[key.into(), name.into(), reason.into(), counts.into()])?;
-    let failures = if table.is_empty() { 0 } else { table.first().get_one::<i32>()?.unwrap_or_default() };
+) -> Result<(bool, Option<Change>)> {
+    let mut table =
+        TROUBLE.write(client, &[platform.as_str().into(), name.into(), met.reason.into(), met.counts.into()])?;
+    let Some(row) = table.next() else { return Ok((false, None)) };
+    let failures = row.get::<i32>(1)?.unwrap_or_default();
+    let since = row.get::<TimestampWithTimeZone>(2)?.map(micros);
     let in_trouble = failures >= IN_TROUBLE;
-    let pause = wait.or(in_trouble.then(|| backoff::ACCOUNT.delay(failures - IN_TROUBLE + 1, seed)));
-    if let Some(pause) = pause {
-        BLOCK.write(client, &[key.into(), name.into(), pause.into()])?;
+    let pause = met.wait.or(in_trouble.then(|| backoff::ACCOUNT.delay(failures - IN_TROUBLE + 1, seed)));
+    let mut change = None;
+    if let Some(length) = pause {
+        change = block(client, platform, name, length, met.reason)?.filter(|_| met.wait.is_some());
     }
-    Ok(in_trouble)
+    if met.counts && failures == IN_TROUBLE {
+        change = Some(Change::Troubled { since, reason: met.reason.to_owned() });
+    }
+    Ok((in_trouble, change))
 }
 
-/// The credential is refused: nothing is called with it any more. False when that was known.
-pub fn stop(client: &mut SpiClient<'_>, platform: Platform, name: &str, reason: &str) -> Result<bool> {
-    Ok(!STOP.write(client, &[platform.as_str().into(), name.into(), reason.into()])?.is_empty())
+/// No call is made for that long, in microseconds.
+pub fn block(
+    client: &mut SpiClient<'_>,
+    platform: Platform,
+    name: &str,
+    length: Micros,
+    reason: &str,
+) -> Result<Option<Change>> {
+    let mut table = BLOCK.write(client, &[platform.as_str().into(), name.into(), length.into(), reason.into()])?;
+    let Some(row) = table.next() else { return Ok(None) };
+    let was_paused = row.get::<bool>(1)?.unwrap_or(false);
+    let until = row.get::<TimestampWithTimeZone>(2)?.map(micros);
+    let is_news = !was_paused && length >= LONG_PAUSE;
+    Ok(is_news.then(|| Change::Paused { until, reason: reason.to_owned() }))
+}
+
+/// The credential is refused: nothing is called with it any more. False when that was known, or when somebody has let the
+/// account go on since the call was made.
+pub fn stop(
+    client: &mut SpiClient<'_>,
+    platform: Platform,
+    name: &str,
+    reason: &str,
+    called_at: Micros,
+) -> Result<bool> {
+    let arguments = [platform.as_str().into(), name.into(), reason.into(), timestamp(called_at).into()];
+    Ok(!STOP.write(client, &arguments)?.is_empty())
+}
+
+/// Asks for something that every good credential may see, to find out whether this one is.
+pub fn examine(client: &mut SpiClient<'_>, platform: Platform, name: &str) -> Result<()> {
+    EXAMINE.write(client, &[platform.as_str().into(), name.into()])?;
+    Ok(())
 }
 
 /// Adds organizations; returns how many are known.

@@ -21,6 +21,7 @@ static LOGS: Table = Table {
         ("status", Kind::Text),
         ("processed", Kind::Bool),
         ("platform_order_id", Kind::Text),
+        ("external_event_id", Kind::Text),
         ("error_message", Kind::Text),
         ("error_code", Kind::Text),
         ("notes", Kind::Lines),
@@ -142,6 +143,8 @@ pub struct Verdict {
     pub event_type: Option<String>,
     /// The order it speaks of.
     pub order_id: Option<String>,
+    /// The platform's event, when it names it itself.
+    pub event_id: Option<String>,
     /// SQLSTATE and message of the error.
     pub error: Option<(String, String)>,
     /// Oddities.
@@ -191,6 +194,7 @@ pub fn append<'a>(client: &mut SpiClient<'_>, entries: &'a [Entry<'a>], now: Mic
             verdict.status.as_str().into(),
             Cell::Bool(Some(verdict.status.is_final())),
             verdict.order_id.clone().into(),
+            verdict.event_id.clone().into(),
             error.map(|(_, message)| message.clone()).into(),
             error.map(|(code, _)| code.clone()).into(),
             verdict.lines().into(),

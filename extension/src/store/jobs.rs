@@ -22,7 +22,7 @@ static HINT: Plan = Plan {
                   (SELECT p.account FROM boxoffice.ticket_platforms p
                    WHERE p.platform = k.platform AND p.external_event_id = k.event_id),
                   (SELECT a.name FROM boxoffice.platform_accounts a WHERE a.platform = k.platform
-                   ORDER BY a.name <> 'default', a.name LIMIT 1),
+                   ORDER BY a.announced_at IS NULL, a.name <> 'default', a.name LIMIT 1),
                   'default'),
               k.path, k.kind, k.resource_id, k.event_id, clock_timestamp(), clock_timestamp()
           FROM (SELECT unnest($1) AS platform, unnest($2) AS path, unnest($3) AS kind, unnest($4) AS resource_id,
@@ -31,9 +31,12 @@ static HINT: Plan = Plan {
     types: &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID],
 };
 
-// A second look that waits for its time, or a try that waits after trouble, is no reason to let a fresh hint wait.
+// A second look that waits for its time, or a try that waits after trouble, is no reason to let a fresh hint wait. What nobody
+// has heard of and no list has shown is not more urgent for being said again.
 static HURRY: Plan = Plan {
-    sql: "UPDATE boxoffice.fetch_jobs u SET due_at = clock_timestamp(), created_at = clock_timestamp(), purpose = 'hint', priority = 0
+    sql:
+        "UPDATE boxoffice.fetch_jobs u SET due_at = clock_timestamp(), created_at = clock_timestamp(), purpose = 'hint',
+              priority = CASE WHEN u.priority = 6 THEN 6 ELSE 0 END
           FROM (SELECT j.id FROM (SELECT unnest($1) AS platform, unnest($2) AS path) k
                 JOIN boxoffice.fetch_jobs j ON j.platform = k.platform AND j.path = k.path
                 WHERE j.status = 'waiting' AND j.run_id IS NULL AND j.due_at > clock_timestamp()
@@ -52,16 +55,17 @@ static LATER: Plan = Plan {
 
 static PAGE: Plan = Plan {
     sql: "INSERT INTO boxoffice.fetch_jobs (platform, account, path, kind, external_event_id, purpose, priority, run_id, restarts,
-              list_total, due_at, created_at)
-          SELECT platform, account, $2, kind, external_event_id, 'page', priority, run_id, $3, $4, clock_timestamp(), clock_timestamp()
+              list_pages, list_limit, list_total, due_at, created_at)
+          SELECT platform, account, $2, kind, external_event_id, 'page', CASE WHEN priority < 0 THEN 1 ELSE priority END, run_id, $3,
+                 $5, $6, $4, clock_timestamp(), clock_timestamp()
           FROM boxoffice.fetch_jobs WHERE id = $1
           ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL DO NOTHING",
-    types: &[INT8OID, TEXTOID, INT4OID, INT8OID],
+    types: &[INT8OID, TEXTOID, INT4OID, INT8OID, INT4OID, INT4OID],
 };
 
 static TAKE: Plan = Plan {
     sql: "SELECT id, platform, account, path, kind, resource_id, external_event_id, purpose, run_id, claimed_at, created_at,
-                 attempts, restarts, list_total
+                 attempts, restarts, list_total, refusals, doubtful, list_pages, list_limit
           FROM boxoffice.fetch_jobs WHERE lease_id = $1 AND status = 'leased' FOR UPDATE",
     types: &[INT8OID],
 };
@@ -75,13 +79,18 @@ static END: Plan = Plan {
 static AGAIN: Plan = Plan {
     sql: "WITH old AS (DELETE FROM boxoffice.fetch_jobs WHERE id = $1 RETURNING *)
           INSERT INTO boxoffice.fetch_jobs AS j (platform, account, path, kind, resource_id, external_event_id, purpose, priority, run_id,
-              due_at, attempts, restarts, list_total, last_error, created_at)
+              due_at, attempts, restarts, list_total, last_error, created_at, refusals, doubtful, list_pages, list_limit)
           SELECT platform, account, $2, kind, resource_id, external_event_id, purpose, priority, run_id,
-              $3, $4, $5, list_total, $6, created_at FROM old
+              $3, $4, $5, list_total, $6, created_at, $7, doubtful, list_pages, list_limit FROM old
           ON CONFLICT (platform, account, path) WHERE status = 'waiting' AND run_id IS NULL
           DO UPDATE SET due_at = LEAST(j.due_at, excluded.due_at), priority = LEAST(j.priority, excluded.priority),
               purpose = CASE WHEN 'hint' IN (j.purpose, excluded.purpose) THEN 'hint' ELSE j.purpose END",
-    types: &[INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID],
+    types: &[INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID, INT4OID],
+};
+
+static OTHER_LISTS: Plan = Plan {
+    sql: "SELECT 1 FROM boxoffice.fetch_jobs WHERE run_id = $1 AND kind = 'events' AND status <> 'dead' AND id <> $2 LIMIT 1",
+    types: &[INT8OID, INT8OID],
 };
 
 static NEXT_LIST: Plan = Plan {
@@ -121,6 +130,14 @@ pub struct Job {
     pub restarts: i32,
     /// Items of the list when the page before was read.
     pub list_total: Option<i64>,
+    /// How often the platform has refused the credential when asked for this, before.
+    pub refusals: i32,
+    /// Nobody had heard of it here when it was asked for.
+    pub doubtful: bool,
+    /// Number of this page in its list, from 1.
+    pub list_pages: i32,
+    /// Most pages that the list may have; `None` until its first page was read.
+    pub list_limit: Option<i32>,
 }
 
 /// Asks for these resources, in key order.
@@ -195,6 +212,10 @@ pub fn take(client: &mut SpiClient<'_>, lease: i64) -> Result<Option<Job>> {
         attempts: row.get(12)?.unwrap_or_default(),
         restarts: row.get(13)?.unwrap_or_default(),
         list_total: row.get(14)?,
+        refusals: row.get(15)?.unwrap_or_default(),
+        doubtful: row.get(16)?.unwrap_or_default(),
+        list_pages: row.get(17)?.unwrap_or(1),
+        list_limit: row.get(18)?,
     }))
 }
 
@@ -215,15 +236,41 @@ pub fn again(client: &mut SpiClient<'_>, job: &Job, due_at: Micros, error: Optio
             job.attempts.into(),
             job.restarts.into(),
             error.into(),
+            job.refusals.into(),
         ],
     )?;
     Ok(())
 }
 
-/// Adds another page of the same list.
-pub fn add_page(client: &mut SpiClient<'_>, job: &Job, path: &str, restarts: i32, total: Option<i64>) -> Result<()> {
-    PAGE.write(client, &[job.id.into(), path.into(), restarts.into(), total.into()])?;
+/// Another page of a list.
+#[derive(Debug, Clone)]
+pub struct NextPage {
+    /// Its path.
+    pub path: String,
+    /// How often the list began anew.
+    pub restarts: i32,
+    /// Its number, from 1.
+    pub number: i32,
+}
+
+/// Adds another page of the same list. `total`: items of the list; `limit`: most pages that it may have.
+pub fn add_page(
+    client: &mut SpiClient<'_>,
+    job: &Job,
+    next: &NextPage,
+    total: Option<i64>,
+    limit: Option<i32>,
+) -> Result<()> {
+    let NextPage { path, restarts, number } = next;
+    let arguments =
+        [job.id.into(), path.as_str().into(), (*restarts).into(), total.into(), (*number).into(), limit.into()];
+    PAGE.write(client, &arguments)?;
     Ok(())
+}
+
+/// Whether another list of events of the run was read, or is still to be read.
+pub fn has_other_lists(client: &SpiClient<'_>, job: &Job, run: i64) -> Result<bool> {
+    Ok(!OTHER_LISTS.read(client, &[run.into(), job.id.into()])?.is_empty())
 }
 
 /// Begins the list of a run that waits for the one before to end.

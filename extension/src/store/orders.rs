@@ -111,14 +111,24 @@ pub fn state(client: &SpiClient<'_>, key: &OrderKey) -> Result<Option<State>> {
     Ok(read_known(client, &[key])?.remove(key))
 }
 
+// By the event, since attendees have no index of their own ids: deliveries would have to keep it.
 static ORDER_OF: Plan = Plan {
-    sql: "SELECT platform_order_id FROM boxoffice.attendees WHERE platform = $1 AND platform_attendee_id = $2",
-    types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
+    sql: "SELECT a.platform_order_id FROM boxoffice.ticket_platforms p JOIN boxoffice.attendees a ON a.event_id = p.event_id
+          WHERE p.platform = $1 AND p.external_event_id = $3 AND a.platform = $1 AND a.platform_attendee_id = $2
+          UNION ALL
+          SELECT a.platform_order_id FROM boxoffice.attendees a
+          WHERE a.event_id IS NULL AND a.platform = $1 AND a.external_event_id = $3 AND a.platform_attendee_id = $2 LIMIT 1",
+    types: &[BuiltinOid::TEXTOID, BuiltinOid::TEXTOID, BuiltinOid::TEXTOID],
 };
 
-/// The order that an attendee belongs to. Reads the whole table: only for what happens seldom.
-pub fn order_of_attendee(client: &SpiClient<'_>, platform: Platform, attendee: &str) -> Result<Option<String>> {
-    Ok(match ORDER_OF.read(client, &[platform.as_str().into(), attendee.into()])?.next() {
+/// The order that an attendee of an event belongs to. Reads all attendees of the event: only for what happens seldom.
+pub fn order_of_attendee(
+    client: &SpiClient<'_>,
+    platform: Platform,
+    attendee: &str,
+    event: &str,
+) -> Result<Option<String>> {
+    Ok(match ORDER_OF.read(client, &[platform.as_str().into(), attendee.into(), event.into()])?.next() {
         Some(row) => row.get(1)?,
         None => None,
     })

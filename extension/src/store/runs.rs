@@ -25,14 +25,15 @@ static FINISHING: Plan = Plan {
 };
 
 static PROGRESS: Plan = Plan {
-    sql: "UPDATE boxoffice.sync_history SET pages = pages + 1, items = items + $2,
+    sql: "UPDATE boxoffice.sync_history SET pages = pages + CASE WHEN $11 THEN 1 ELSE 0 END,
+              progress_at = CASE WHEN $11 THEN clock_timestamp() ELSE progress_at END, new_orders = new_orders + $10, items = items + $2,
               expected_items = CASE WHEN $3 IS NULL THEN expected_items ELSE COALESCE(expected_items, 0) + $3 END,
               rows_changed = rows_changed + $4, problems = problems + $5,
               orders_from = CASE WHEN $6 = 'orders' THEN LEAST(orders_from, $7) ELSE orders_from END,
               tickets_from = CASE WHEN $6 = 'tickets' THEN LEAST(tickets_from, $7) ELSE tickets_from END,
               open_lists = open_lists - CASE WHEN $8 THEN 1 ELSE 0 END, error = COALESCE(error, $9)
           WHERE id = $1 RETURNING open_lists, status, error",
-    types: &[INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, BOOLOID, TEXTOID],
+    types: &[INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, BOOLOID, TEXTOID, INT8OID, BOOLOID],
 };
 
 static SHOWN: Plan = Plan {
@@ -124,6 +125,8 @@ pub struct Progress {
     pub expected: Option<i64>,
     /// Rows written.
     pub changed: usize,
+    /// Orders on it that were not here before.
+    pub new_orders: usize,
     /// Oddities.
     pub problems: usize,
     /// What the page is of.
@@ -132,8 +135,10 @@ pub struct Progress {
     pub fetched_at: Micros,
     /// It is the last one of its list.
     pub ends_list: bool,
-    /// Why it could not be applied wholly.
+    /// Why it could not be read, or not be applied wholly.
     pub failed: Option<String>,
+    /// It was read, as opposed to given up.
+    pub is_read: bool,
 }
 
 /// An order at the end of a complete reading.
@@ -199,6 +204,8 @@ pub fn progress(client: &mut SpiClient<'_>, run: i64, page: &Progress) -> Result
             timestamp(page.fetched_at).into(),
             page.ends_list.into(),
             page.failed.as_deref().into(),
+            count(page.new_orders).into(),
+            page.is_read.into(),
         ],
     )?;
     let Some(row) = table.next() else { return Ok(None) };
@@ -225,7 +232,7 @@ pub fn close(client: &mut SpiClient<'_>, run: i64) -> Result<()> {
     Ok(())
 }
 
-/// Ends a run that cannot go on.
+/// Ends a run that cannot go on, for a reason of its own.
 pub fn fail(client: &mut SpiClient<'_>, run: i64, reason: &str) -> Result<()> {
     FAIL.write(client, &[run.into(), reason.into()])?;
     Ok(())

@@ -24,6 +24,8 @@ pub struct Jobs {
     pub complete_calls: AtomicUsize,
     /// Outcomes of the next completions; `done` when there is none.
     pub outcomes: Mutex<VecDeque<&'static str>>,
+    /// What the next completions change about their accounts.
+    pub changes: Mutex<VecDeque<&'static str>>,
     pub tasks: AtomicUsize,
     /// Tasks never end.
     pub tasks_hang: std::sync::atomic::AtomicBool,
@@ -137,7 +139,8 @@ impl OutboundSession for FakeOutbound {
         let outcome = jobs.outcomes.lock().unwrap().pop_front().unwrap_or("done");
         jobs.due.lock().unwrap().extend(jobs.next.lock().unwrap().pop_front());
         jobs.completions.lock().unwrap().push((id, fetched.clone()));
-        Ok(Completion { outcome: outcome.to_owned(), message: None })
+        let account_change = jobs.changes.lock().unwrap().pop_front().map(str::to_owned);
+        Ok(Completion { outcome: outcome.to_owned(), account_change, ..Completion::default() })
     }
 
     async fn run_due_tasks(&mut self) -> Result<Vec<TaskRun>, StoreError> {

@@ -38,6 +38,8 @@ pub struct Switches {
     pub no_purchase_totals: bool,
     /// Eventbrite: items on a page. Not a parameter.
     pub page_size: usize,
+    /// Eventbrite: too many calls are answered without `retry-after`; only `x-rate-limit` says how long.
+    pub no_retry_after: bool,
 }
 
 impl Default for Switches {
@@ -53,6 +55,7 @@ impl Default for Switches {
             donation_flag: false,
             no_purchase_totals: false,
             page_size: 50,
+            no_retry_after: false,
         }
     }
 }
@@ -92,15 +95,24 @@ impl Settings {
 
     /// Counts a call; the seconds until the next window when it is one too many.
     pub(super) fn count(&mut self, platform: Platform, secret: &str) -> Option<u64> {
-        let limit = *self.limits.get(platform.as_str())?;
+        let limit = self.limits.get(platform.as_str()).copied();
         let now = Instant::now();
         let (begin, calls) = self.used.entry(secret.to_owned()).or_insert((now, 0));
         if begin.elapsed() >= self.window {
             (*begin, *calls) = (now, 0);
         }
         *calls += 1;
-        let left = self.window.saturating_sub(begin.elapsed());
-        (*calls > limit).then(|| left.as_secs() + u64::from(left.subsec_nanos() > 0))
+        let (calls, left) = (*calls, self.window.saturating_sub(begin.elapsed()));
+        (calls > limit?).then(|| left.as_secs() + u64::from(left.subsec_nanos() > 0))
+    }
+
+    /// What Eventbrite says about calls with every answer. It shows the token, as the real one does.
+    pub(super) fn counters(&self, secret: &str) -> String {
+        let limit = self.limits.get(Platform::Eventbrite.as_str()).copied().unwrap_or(2000);
+        let (begin, calls) = self.used.get(secret).copied().unwrap_or((Instant::now(), 0));
+        let left = self.window.saturating_sub(begin.elapsed()).as_secs();
+        let calls = calls.min(limit);
+        format!("token:{secret} {calls}/{limit} reset={left}s, key:APPLICATIONKEYOFTHETESTS 1/{limit} reset={left}s")
     }
 }
 

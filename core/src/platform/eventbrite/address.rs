@@ -9,16 +9,21 @@ const HOST: &str = "www.eventbriteapi.com";
 /// What an `api_url` points to, with the ids in it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target<'a> {
-    /// `/v3/orders/{order}/`, or `/v3/events/{event}/orders/{order}/` of older senders.
+    /// `/v3/orders/{order}/`, and whatever leads there or further: `/v3/events/{event}/orders/{order}/` of older senders,
+    /// `/v3/orders/{order}/attendees/{attendee}/`.
     Order { order: &'a str, event: Option<&'a str> },
     /// `/v3/events/{event}/attendees/{attendee}/`
     Attendee { event: &'a str, attendee: &'a str },
     /// `/v3/events/{event}/`, and what belongs to it: `/v3/events/{event}/ticket_classes/{class}/`
     Event { event: &'a str },
+    /// `/v3/series/{series}/`: an event with several dates, each of which is an event of its own.
+    Series { series: &'a str },
     /// `/v3/organizers/{id}/`, `/v3/venues/{id}/`: nothing that we keep.
     Elsewhere,
-    /// On the platform's API, but no form that we know.
+    /// A path of words and ids on the platform's API that leads to nothing we know: what it may send tomorrow.
     Unknown,
+    /// On the platform's host, but no path of its API.
+    Odd,
 }
 
 /// Takes an `api_url` apart.
@@ -58,19 +63,47 @@ pub(super) fn parse(url: &str) -> Result<Target<'_>> {
     if segments.iter().any(|segment| matches!(*segment, "." | "..")) {
         return refuse("contains dot segments");
     }
-    let target = match segments[..] {
-        ["v3", "orders", order] => Target::Order { order, event: None },
-        ["v3", "events", event, "orders", order] => Target::Order { order, event: Some(event) },
-        ["v3", "events", event, "attendees", attendee] => Target::Attendee { event, attendee },
-        ["v3", "events", event] | ["v3", "events", event, "ticket_classes", _] => Target::Event { event },
-        ["v3", "organizers" | "venues", _] => Target::Elsewhere,
-        _ => return Ok(Target::Unknown),
+    let [version, rest @ ..] = &segments[..] else { return Ok(Target::Odd) };
+    if !is_version(version) || rest.is_empty() {
+        return Ok(Target::Odd);
+    }
+    let target = resource(rest);
+    let ids = match target {
+        Target::Order { order, event } => vec![Some(order), event],
+        Target::Attendee { event, attendee } => vec![Some(event), Some(attendee)],
+        Target::Event { event } => vec![Some(event)],
+        Target::Series { series } => vec![Some(series)],
+        Target::Elsewhere | Target::Unknown | Target::Odd => Vec::new(),
     };
-    let ids = segments[1..].iter().skip(1).step_by(2);
-    if ids.into_iter().any(|id| !is_id(id)) {
+    if ids.into_iter().flatten().any(|id| !is_id(id)) {
         return refuse("contains an id that is not 1 to 64 letters, digits and hyphens");
     }
-    Ok(target)
+    Ok(if rest.iter().all(|word| is_word(word)) { target } else { Target::Odd })
+}
+
+/// What may stand in a path that we know nothing of.
+fn is_word(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+/// Reads collections and ids in turn; the last thing that is kept here counts, with whatever belongs to it.
+fn resource<'a>(path: &[&'a str]) -> Target<'a> {
+    let find = |name: &str| path.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
+    match (find("orders"), find("events"), find("attendees")) {
+        (Some(order), event, _) => Target::Order { order, event },
+        (None, Some(event), Some(attendee)) => Target::Attendee { event, attendee },
+        (None, Some(event), None) => Target::Event { event },
+        _ => match (find("series"), path) {
+            (Some(series), _) => Target::Series { series },
+            (None, ["organizers" | "venues", _]) => Target::Elsewhere,
+            _ => Target::Unknown,
+        },
+    }
+}
+
+/// `v3`, and what may come after it: the call that is made has the version of our own.
+fn is_version(word: &str) -> bool {
+    word.strip_prefix('v').is_some_and(|n| (1..=3).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Real ids: `1034608029`, `690507907-1`.
@@ -94,11 +127,27 @@ mod tests {
             ("/v3/events/12/ticket_classes/34/", Target::Event { event: "12" }),
             ("/v3/organizers/12/", Target::Elsewhere),
             ("/v3/venues/12/", Target::Elsewhere),
+            // When an event with several dates is made (recorded in 2022).
+            ("/v3/series/408156435887/", Target::Series { series: "408156435887" }),
+            // The other address of an attendee: the order shows it.
+            ("/v3/orders/34/attendees/56/", Target::Order { order: "34", event: None }),
+            ("/v3/organizations/7/orders/34/", Target::Order { order: "34", event: None }),
+            ("/v3/series/9/events/12/", Target::Event { event: "12" }),
+            ("/v3/series/9/events/12/attendees/56/", Target::Attendee { event: "12", attendee: "56" }),
+            ("/v3/events/12/orders/", Target::Event { event: "12" }),
+            ("/v3/events/12/something_new/5_a/", Target::Event { event: "12" }),
+            ("/v4/orders/12/", Target::Order { order: "12", event: None }),
             ("/v3/users/me/", Target::Unknown),
-            ("/v4/orders/12/", Target::Unknown),
-            ("/v3//orders/12/", Target::Unknown),
-            ("/", Target::Unknown),
-            ("", Target::Unknown),
+            ("/v3/attendees/56/", Target::Unknown),
+            ("/v3/barcodes/a_b/", Target::Unknown),
+            ("/v3/orders/", Target::Unknown),
+            ("/v3/", Target::Odd),
+            ("/v3//orders/12/", Target::Odd),
+            ("/orders/12/", Target::Odd),
+            ("/admin/console/", Target::Odd),
+            ("/v3/users/{id}/", Target::Odd),
+            ("/", Target::Odd),
+            ("", Target::Odd),
         ];
         for (path, target) in cases {
             assert_eq!(parse(&format!("https://www.eventbriteapi.com{path}")), Ok(target), "{path}");
@@ -137,10 +186,7 @@ mod tests {
             "https://www.eventbriteapi.com/v3/events/12/ticket_classes/{id}/",
             "https://www.eventbriteapi.com/v3/venues/;/",
         ] {
-            assert!(
-                !matches!(parse(url), Ok(Target::Order { .. } | Target::Elsewhere | Target::Event { .. })),
-                "{url}"
-            );
+            assert!(matches!(parse(url), Err(_) | Ok(Target::Odd)), "{url}");
         }
         let long = format!("https://www.eventbriteapi.com/v3/orders/{}/", "1".repeat(65));
         assert!(matches!(parse(&long), Err(Error::Address(_))));

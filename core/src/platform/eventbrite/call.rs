@@ -3,7 +3,8 @@
 //! Paths end with a slash: without it the platform answers with a redirect.
 
 use crate::headers::Headers;
-use crate::platform::call::{self, Answer, Listing};
+use crate::platform::call::{self, Answer, Listing, Subject};
+use crate::platform::eventbrite::limit;
 use crate::platform::{FetchRequest, ResourceKind, Resources};
 use crate::time::Micros;
 
@@ -39,6 +40,17 @@ pub(in crate::platform) fn event(event: &str) -> Option<FetchRequest> {
         kind: ResourceKind::Event,
         resource_id: event.to_owned(),
         external_event_id: Some(event.to_owned()),
+        webhook_id: None,
+    })
+}
+
+/// The events of a series, one for each of its dates.
+pub(in crate::platform) fn series(series: &str) -> Option<FetchRequest> {
+    call::is_id(series).then(|| FetchRequest {
+        path: format!("/v3/series/{series}/events/?expand=venue"),
+        kind: ResourceKind::Events,
+        resource_id: series.to_owned(),
+        external_event_id: None,
         webhook_id: None,
     })
 }
@@ -134,15 +146,35 @@ pub(in crate::platform) fn judge(status: u16, headers: &Headers, body: &[u8], no
     if (200..300).contains(&status) {
         return Answer::Good;
     }
-    let (code, _) = call::error_of(body);
-    match code.as_deref() {
-        Some("INVALID_AUTH" | "INVALID_AUTH_HEADER" | "NO_AUTH") => {
-            Answer::Credential(format!("HTTP {status} {}", code.unwrap_or_default()))
+    let told = call::error_of(body);
+    match told.code.as_deref() {
+        // ACCESS_DENIED is none of these: its status says whether it is the credential (401) or this resource (403).
+        Some(code @ ("INVALID_AUTH" | "INVALID_AUTH_HEADER" | "NO_AUTH")) => {
+            Answer::Credential(format!("HTTP {status} {code}"))
         }
         Some("BAD_CONTINUATION_TOKEN" | "BAD_PAGE") => Answer::Restart,
         Some("EXPANSION_FAILED") => Answer::Plainer,
-        Some("HIT_RATE_LIMIT") => call::by_status(429, headers, None, now),
-        code => call::by_status(status, headers, code, now),
+        Some("HIT_RATE_LIMIT") => limited(headers, &call::Told::default(), now),
+        _ if status == 429 => limited(headers, &told, now),
+        _ => call::by_status(status, headers, &told, now),
+    }
+}
+
+/// Too many calls: without `Retry-After` the counters of the calls say how long.
+fn limited(headers: &Headers, told: &call::Told, now: Micros) -> Answer {
+    match call::by_status(429, headers, told, now) {
+        Answer::Limited { wait } => Answer::Limited { wait: wait.or_else(|| limit::longest(headers)) },
+        other => other,
+    }
+}
+
+/// What a call asks about.
+pub(in crate::platform) fn subject(path: &str) -> Subject<'_> {
+    let segments: Vec<&str> = path.split('?').next().unwrap_or_default().trim_matches('/').split('/').collect();
+    match segments[..] {
+        ["v3", "users", "me", ..] => Subject::Account,
+        ["v3", "organizations", organization, "events"] => Subject::Organization(organization),
+        _ => Subject::Resource,
     }
 }
 
@@ -195,7 +227,12 @@ mod tests {
             |code: &str| format!(r#"{{"status_code":400,"error":"{code}","error_description":"x"}}"#).into_bytes();
         let judge = |status, code| judge(status, &Headers::default(), &body(code), 0);
         assert_eq!(judge(400, "INVALID_AUTH"), Answer::Credential("HTTP 400 INVALID_AUTH".into()));
-        assert_eq!(judge(403, "NOT_AUTHORIZED"), Answer::Credential("HTTP 403 NOT_AUTHORIZED".into()));
+        assert_eq!(judge(400, "INVALID_AUTH_HEADER"), Answer::Credential("HTTP 400 INVALID_AUTH_HEADER".into()));
+        assert_eq!(judge(403, "INVALID_AUTH"), Answer::Credential("HTTP 403 INVALID_AUTH".into()));
+        assert_eq!(judge(401, "NO_AUTH"), Answer::Credential("HTTP 401 NO_AUTH".into()));
+        assert_eq!(judge(401, "ACCESS_DENIED"), Answer::Credential("HTTP 401 ACCESS_DENIED".into()));
+        assert_eq!(judge(403, "ACCESS_DENIED"), Answer::Refused("HTTP 403 ACCESS_DENIED".into()));
+        assert_eq!(judge(403, "NOT_AUTHORIZED"), Answer::Refused("HTTP 403 NOT_AUTHORIZED".into()));
         assert_eq!(judge(400, "BAD_CONTINUATION_TOKEN"), Answer::Restart);
         assert_eq!(judge(500, "EXPANSION_FAILED"), Answer::Plainer);
         assert_eq!(judge(429, "HIT_RATE_LIMIT"), Answer::Limited { wait: None });
@@ -205,5 +242,55 @@ mod tests {
         assert!(matches!(judge(503, "x"), Answer::Trouble { everywhere: true, .. }));
         assert!(matches!(judge(301, "PERMANENTLY_MOVED"), Answer::Never(_)));
         assert_eq!(judge(200, "NOT_FOUND"), Answer::Good);
+    }
+
+    #[test]
+    fn a_refusal_is_one_only_when_the_api_says_so() {
+        let judge = |body: &str| judge(403, &Headers::default(), body.as_bytes(), 0);
+        for page in
+            ["", "<html><h1>403 Forbidden</h1></html>", "Access denied", "{}", r#"{"message":"Forbidden"}"#, "[]"]
+        {
+            assert!(matches!(judge(page), Answer::Trouble { everywhere: true, .. }), "{page}");
+        }
+        let denied =
+            r#"{"status_code":403,"error":"NOT_AUTHORIZED","denied_permissions":["event.orders:read","x\ny"]}"#;
+        assert_eq!(judge(denied), Answer::Refused("HTTP 403 NOT_AUTHORIZED (denied: event.orders:read)".into()));
+        let inside = r#"{"error":"NOT_AUTHORIZED","error_detail":{"denied_permissions":["a","b"]}}"#;
+        assert_eq!(judge(inside), Answer::Refused("HTTP 403 NOT_AUTHORIZED (denied: a, b)".into()));
+        assert_eq!(judge(r#"{"status_code":403}"#), Answer::Refused("HTTP 403".into()));
+    }
+
+    #[test]
+    fn what_a_call_asks_about() {
+        assert_eq!(subject("/v3/users/me/organizations/?page=2"), Subject::Account);
+        assert_eq!(subject("/v3/users/me/"), Subject::Account);
+        assert_eq!(
+            subject("/v3/organizations/7001/events/?expand=venue&continuation=x"),
+            Subject::Organization("7001")
+        );
+        for path in [
+            "/v3/organizations/7001/orders/?expand=attendees",
+            "/v3/organizations/7001/attendees/",
+            "/v3/events/1/",
+            "/v3/events/1/orders/",
+            "/v3/orders/1/?expand=attendees",
+            "/v3/events/users/me/",
+            "/v3/orders/1/?x=/v3/users/me/",
+        ] {
+            assert_eq!(subject(path), Subject::Resource, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_limit_lasts_as_long_as_the_platform_says() {
+        let judge = |headers: &[(&str, &str)], body: &str| {
+            judge(429, &Headers::from_pairs(headers.iter().copied()), body.as_bytes(), 0)
+        };
+        let counters = ("x-rate-limit", "token:ABC 2000/2000 reset=1822s, key:DEF 7/2000 reset=30s");
+        let limit = r#"{"status_code":429,"error":"HIT_RATE_LIMIT"}"#;
+        assert_eq!(judge(&[counters], limit), Answer::Limited { wait: Some(1_822_000_000) });
+        assert_eq!(judge(&[counters], "<html>"), Answer::Limited { wait: Some(1_822_000_000) });
+        assert_eq!(judge(&[counters, ("retry-after", "5")], limit), Answer::Limited { wait: Some(5_000_000) });
+        assert_eq!(judge(&[("x-rate-limit", "what?")], limit), Answer::Limited { wait: None });
     }
 }

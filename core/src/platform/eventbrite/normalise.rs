@@ -207,7 +207,7 @@ pub(super) fn event(value: &Value, notes: &Notes) -> Result<EventCopy> {
         starts_at: utc(start),
         ends_at: utc(end),
         time_zone: start.and_then(|start| start.text(&["timezone"])),
-        capacity: event.integer(&["capacity"]),
+        capacity: event.places(&["capacity"]),
         currency: event.currency(&["currency"]),
         platform_status: event.text(&["status"]),
         url: event.text(&["url"]),

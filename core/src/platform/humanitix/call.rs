@@ -3,7 +3,7 @@
 //! Only documented parameters: an unknown one is refused with 400. `page` is required.
 
 use crate::headers::Headers;
-use crate::platform::call::{self, Answer, Listing};
+use crate::platform::call::{self, Answer, Listing, Subject};
 use crate::platform::{FetchRequest, ResourceKind, Resources};
 use crate::time::{self, Micros};
 
@@ -82,11 +82,19 @@ pub(in crate::platform) fn judge(status: u16, headers: &Headers, body: &[u8], no
     if (200..300).contains(&status) {
         return Answer::Good;
     }
-    let (code, message) = call::error_of(body);
-    if status == 400 && message.is_some_and(|text| text.to_ascii_lowercase().contains("api key")) {
+    let told = call::error_of(body);
+    if status == 400 && told.message.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains("api key")) {
         return Answer::Credential("HTTP 400 invalid API key format".to_owned());
     }
-    call::by_status(status, headers, code.as_deref(), now)
+    call::by_status(status, headers, &told, now)
+}
+
+/// What a call asks about. The list of events of another region than the account's own may be refused to a good key.
+pub(in crate::platform) fn subject(path: &str) -> Subject<'_> {
+    match path.split('?').next() {
+        Some("/v1/events") if location(path).is_none() => Subject::Account,
+        _ => Subject::Resource,
+    }
 }
 
 fn list(path: &str) -> String {
@@ -134,5 +142,16 @@ mod tests {
         assert!(matches!(judge(401, "{}"), Answer::Credential(_)));
         assert!(matches!(judge(500, "<html>"), Answer::Trouble { everywhere: false, .. }));
         assert_eq!(judge(404, ""), Answer::Gone);
+        let forbidden = r#"{"statusCode":403,"error":"Forbidden","message":"You do not have permission to do this."}"#;
+        assert_eq!(judge(403, forbidden), Answer::Refused("HTTP 403 Forbidden".into()));
+        assert!(matches!(judge(403, "<html>"), Answer::Trouble { everywhere: true, .. }));
+    }
+
+    #[test]
+    fn what_a_call_asks_about() {
+        assert_eq!(subject("/v1/events?page=1&pageSize=100"), Subject::Account);
+        assert_eq!(subject("/v1/events?page=1&pageSize=100&overrideLocation=NZ"), Subject::Resource);
+        assert_eq!(subject("/v1/events/e1/orders?page=1"), Subject::Resource);
+        assert_eq!(subject("/v1/events/e1"), Subject::Resource);
     }
 }

@@ -193,7 +193,7 @@ impl Event {
             end_date: event.instant(&["endDate"]),
             dates: dates.iter().filter_map(date).collect(),
             timezone: event.text(&["timezone"]),
-            total_capacity: event.integer(&["totalCapacity"]),
+            total_capacity: event.places(&["totalCapacity"]),
             currency: event.currency(&["currency"]),
             published: event.flag(&["published"]),
             marked_as_sold_out: event.flag(&["markedAsSoldOut"]),

@@ -30,7 +30,11 @@ struct Call<'a> {
 }
 
 pub(in crate::fake) fn answer(shared: &Shared, asked: &Asked<'_>) -> Answer {
-    route(shared, asked).unwrap_or_else(|refusal| refusal)
+    let answer = route(shared, asked).unwrap_or_else(|refusal| refusal);
+    match asked.header("authorization").and_then(|header| header.strip_prefix("Bearer ")) {
+        Some(token) => answer.header("x-rate-limit", lock(&shared.settings).counters(token)),
+        None => answer,
+    }
 }
 
 fn route(shared: &Shared, asked: &Asked<'_>) -> Outcome {
@@ -104,6 +108,7 @@ fn authenticate(shared: &Shared, asked: &Asked<'_>) -> Result<Vec<String>, Answe
     };
     let owners = known.owners.clone();
     match settings.count(Platform::Eventbrite, token) {
+        Some(_) if settings.switches.no_retry_after => Err(rate_limited()),
         Some(wait) => Err(rate_limited().header("retry-after", wait.to_string())),
         None => Ok(owners),
     }
