@@ -24,6 +24,10 @@ pub enum Error {
     Body(boxoffice_core::Error),
     /// The server interface refused; carries its own words.
     Spi(String),
+    /// Nothing can be written here; says why not.
+    ReadOnly(&'static str),
+    /// Another session holds a lock for longer than can be waited.
+    Locked,
     /// A statement failed inside a subtransaction that has been rolled back.
     Statement {
         /// SQLSTATE.
@@ -42,6 +46,8 @@ impl Error {
             Error::NotFound(_) => PgSqlErrorCode::ERRCODE_NO_DATA_FOUND,
             Error::Body(error) => body_code(error),
             Error::Spi(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+            Error::ReadOnly(_) => PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            Error::Locked => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
             Error::Statement { code, .. } => *code,
         }
     }
@@ -53,6 +59,8 @@ impl Error {
             Error::Argument { message, .. } | Error::NotFound(message) => message.clone(),
             Error::Body(error) => error.to_string(),
             Error::Spi(message) => format!("could not run a statement of boxoffice: {message}"),
+            Error::ReadOnly(why) => format!("nothing can be written: {why}"),
+            Error::Locked => "another session holds a lock on the order, or on a row or table that it needs".to_owned(),
             Error::Statement { message, .. } => message.clone(),
         }
     }
@@ -69,6 +77,8 @@ impl Error {
                 Some("docs/SQL.md lists platforms, kinds and event types.")
             }
             Error::Body(_) => Some("Nothing was stored. explain_webhook() shows each step for a delivery."),
+            Error::ReadOnly(_) => Some("Nothing was stored. Connect to the primary server, in a transaction that may write."),
+            Error::Locked => Some("pg_blocking_pids() and pg_locks show who holds it."),
             Error::Spi(_) | Error::Statement { .. } => None,
         }
     }

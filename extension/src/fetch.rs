@@ -49,6 +49,7 @@ type Outcome = (&'static str, String);
 /// Takes the answer to a lease.
 pub fn complete(lease: i64, answered: &Answered<'_>) -> Result<Outcome> {
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links();
         let Some(mut job) = jobs::take(client, lease)? else {
             return Ok(("lost", "the lease has run out and the job is somebody else's, or done".to_owned()));

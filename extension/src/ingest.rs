@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::server;
 use crate::store::deliveries::{self, Entry, Source, Status, Verdict};
 use crate::store::rejections::{self, Rejection};
-use crate::store::{now, settings};
+use crate::store::settings::{self, AllSettings};
+use crate::store::now;
 
 /// A delivery as it arrives.
 pub struct Incoming<'a> {
@@ -40,16 +41,18 @@ pub struct Receipt {
 pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
     let now = now();
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links();
         let settings = settings::read(client)?;
         let judged: Vec<_> =
             items.iter().map(|i| delivery::judge(i.platform, &i.headers, i.body, &settings, now)).collect();
+        // Of what is turned away only a sample is kept, and seldom.
         let kept_headers: Vec<String> = items
             .iter()
-            .map(|i| {
-                let platform = Platform::from_name(i.platform).and_then(|p| settings.get(&p));
-                let signature = platform.map_or("", |(settings, _)| settings.signature_header.as_str());
-                i.headers.redacted_json(&[signature])
+            .zip(&judged)
+            .map(|(item, judgement)| match judgement {
+                Ok(_) => item.headers.redacted_json(&[signature_header(&settings, item.platform)]),
+                Err(_) => String::new(),
             })
             .collect();
 
@@ -59,20 +62,24 @@ pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
         let mut verdicts = applied.verdicts.iter();
         let mut entries = Vec::with_capacity(accepted.len());
         let mut turned_away = Vec::new();
-        for ((item, judgement), headers) in items.iter().zip(&judged).zip(&kept_headers) {
+        for ((item, judgement), kept) in items.iter().zip(&judged).zip(&kept_headers) {
             match judgement {
                 Ok((verified_by, understood)) => entries.extend(verdicts.next().map(|verdict| Entry {
                     platform: understood.platform.as_str(),
                     source: Source::Webhook,
                     verified_by,
-                    headers,
+                    headers: kept,
                     body: item.body,
                     fetched_at: None,
                     verdict,
                 })),
-                Err(Rejected { platform, refusal }) => {
-                    turned_away.push(Rejection { platform: *platform, refusal: *refusal, headers, body: item.body });
-                }
+                Err(Rejected { platform, refusal }) => turned_away.push(Rejection {
+                    platform: *platform,
+                    refusal: *refusal,
+                    headers: &item.headers,
+                    signature_header: signature_header(&settings, item.platform),
+                    body: item.body,
+                }),
             }
         }
         let ids = deliveries::append(client, &entries, now)?;
@@ -87,6 +94,11 @@ pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
     })
 }
 
+fn signature_header<'s>(settings: &'s AllSettings, platform: &str) -> &'s str {
+    let found = Platform::from_name(platform).and_then(|platform| settings.get(&platform));
+    found.map_or("", |(settings, _)| settings.signature_header.as_str())
+}
+
 /// Applies an event by hand: kept and applied like a delivery, without a proof.
 pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Result<Receipt> {
     let platform = known(platform)?;
@@ -94,6 +106,7 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
     let body = platform.manual_body(event_type, data, now)?;
     let understood = delivery::trust(platform, &Headers::default(), body.as_bytes());
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links();
         let applied = apply::apply(client, &[&understood]);
         let entries: Vec<Entry<'_>> = applied

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use boxoffice_contract::sqlstate;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
@@ -14,7 +15,7 @@ use tokio_postgres::{AsyncMessage, Client, Statement};
 
 use crate::config::Config;
 use crate::db_outbound::PgOutbound;
-use crate::respond::{Class, classify};
+use crate::respond::Class;
 use crate::settings::{PGSSLROOTCERT, UsageError};
 use crate::store::{Delivery, Row, Session, Store, StoreError, Versions, Wake};
 use crate::tls::Tls;
@@ -201,11 +202,11 @@ fn lost(message: &str) -> StoreError {
 /// What went wrong, in words that may be logged.
 pub(crate) fn failure(error: &tokio_postgres::Error) -> StoreError {
     if let Some(db) = error.as_db_error() {
-        let sqlstate = db.code().code();
+        let code = db.code().code();
         return StoreError {
-            class: classify(sqlstate),
-            sqlstate: Some(sqlstate.to_owned()),
-            message: without_data(sqlstate, db.message()),
+            class: sqlstate::meaning(code).class,
+            sqlstate: Some(code.to_owned()),
+            message: without_data(code, db.message()),
         };
     }
     // Not from the server: the connection, the handshake, or rows of another shape than the contract says.
