@@ -119,9 +119,10 @@ impl<S: Store> App<S> {
         match route {
             Route::Live => Done::page(health::live(), "live"),
             Route::Ready => {
-                let serving = !self.stopping.load(Ordering::Relaxed) && self.availability.count() > 0;
+                let stopping = self.stopping.load(Ordering::Relaxed).then_some("the worker is stopping");
+                let trouble = stopping.or_else(|| self.availability.trouble());
                 // Boxed: connecting to a database is a large future, and each connection would reserve room for it.
-                Done::page(Box::pin(self.probe.ready(serving)).await, "ready")
+                Done::page(Box::pin(self.probe.ready(trouble)).await, "ready")
             }
             Route::Metrics => {
                 let page = self.metrics.render(self.gauges());

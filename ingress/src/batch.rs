@@ -97,6 +97,7 @@ impl<S: Store> Pump<S> {
                 Ok(session) => return Some(session),
                 Err(error) => {
                     *failures = failures.saturating_add(1);
+                    self.availability.unreachable(error.words());
                     report("database_connect_failed", &error, &[("attempt", (*failures).into())]);
                 }
             }
@@ -114,6 +115,7 @@ impl<S: Store> Pump<S> {
         let mut work = vec![batch];
         while let Some(mut items) = work.pop() {
             let called = Instant::now();
+            let calling = self.availability.calling();
             let result = {
                 let deliveries: Vec<&Delivery> = items.iter().map(|item| &item.delivery).collect();
                 match timeout(deadline.saturating_sub(started.elapsed()), session.ingest(&deliveries)).await {
@@ -123,8 +125,10 @@ impl<S: Store> Pump<S> {
                     }
                 }
             };
+            drop(calling);
             let error = match result {
                 Ok(rows) if rows.len() == items.len() => {
+                    self.availability.kept();
                     self.metrics.commit(items.len(), called.elapsed());
                     if rows.iter().any(|row| row.outcome == QUEUED) {
                         self.desk.want();
@@ -154,6 +158,7 @@ impl<S: Store> Pump<S> {
                 continue;
             }
             report("ingest_failed", &error, &[("deliveries", items.len().into())]);
+            self.availability.failed(error.words());
             let usable = !matches!(error.class, Class::Session | Class::Lost);
             answer_all(items, if error.class == Class::Lost { Problem::Uncertain } else { Problem::Failed });
             if !usable {

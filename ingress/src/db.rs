@@ -17,13 +17,13 @@ use crate::config::Config;
 use crate::db_outbound::PgOutbound;
 use crate::respond::Class;
 use crate::settings::{PGSSLROOTCERT, UsageError};
-use crate::store::{Delivery, Row, Session, Store, StoreError, Versions, Wake};
+use crate::store::{Delivery, Readiness, Row, Session, Store, StoreError, Versions, Wake};
 use crate::tls::Tls;
 
 /// The casts matter: an overload with a text body exists, and untyped parameters would choose it.
 const INGEST: &str = "SELECT log_id, outcome, http_status, message \
      FROM boxoffice.ingest_webhooks($1::text[], $2::text[]::jsonb[], $3::bytea[])";
-const PING: &str = "SELECT library_version::text, sql_version::text FROM boxoffice.version()";
+const READY: &str = "SELECT problem, library_version::text, sql_version::text FROM boxoffice.check_ready()";
 
 /// Shown in `pg_stat_activity`.
 const APPLICATION: &str = "boxoffice-ingress";
@@ -172,12 +172,18 @@ impl Session for PgSession {
         }
     }
 
-    async fn ping(&mut self) -> Result<Versions, StoreError> {
+    async fn ready(&mut self) -> Result<Readiness, StoreError> {
         let read = async {
-            let row = self.link.client.query_one(PING, &[]).await?;
-            Ok(Versions { library: row.try_get(0)?, sql: row.try_get(1)? })
+            self.link.busy = true;
+            let row = self.link.client.query_one(READY, &[]).await?;
+            self.link.busy = false;
+            let versions = Versions { library: row.try_get(1)?, sql: row.try_get(2)? };
+            Ok(Readiness { problem: row.try_get(0)?, versions })
         };
-        read.await.map_err(|error: tokio_postgres::Error| failure(&error))
+        let readiness = read.await.map_err(|error: tokio_postgres::Error| failure(&error))?;
+        // The very call that carries deliveries, with none: it may be missing, or not be ours to make.
+        self.ingest(&[]).await?;
+        Ok(readiness)
     }
 
     async fn closed(&mut self) {

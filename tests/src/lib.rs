@@ -18,6 +18,7 @@
 pub mod body;
 mod cluster;
 mod database;
+pub mod disk;
 mod environment;
 pub mod fake;
 pub mod hold;

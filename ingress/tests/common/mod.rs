@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use boxoffice_ingress::respond::Class;
 use boxoffice_ingress::settings::{Strings, UsageError};
-use boxoffice_ingress::store::{Delivery, Row, Session, Store, StoreError, Versions, Wake};
+use boxoffice_ingress::store::{Delivery, Readiness, Row, Session, Store, StoreError, Versions, Wake};
 use boxoffice_ingress::{Config, Fetcher, Unfinished, run};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -42,6 +42,10 @@ pub struct Fake {
     pub errors: Mutex<Vec<StoreError>>,
     /// Calls, failed ones included.
     pub calls: AtomicUsize,
+    /// How often it was asked whether it is ready.
+    pub questions: AtomicUsize,
+    /// What is wrong when it is asked.
+    pub problem: Mutex<Option<String>>,
     /// What the outbound pump sees.
     pub jobs: jobs::Jobs,
 }
@@ -125,11 +129,13 @@ impl Session for FakeSession {
         Ok(deliveries.iter().map(|delivery| decide(delivery)).collect())
     }
 
-    async fn ping(&mut self) -> Result<Versions, StoreError> {
+    async fn ready(&mut self) -> Result<Readiness, StoreError> {
+        self.fake.questions.fetch_add(1, Ordering::SeqCst);
         if self.fake.away.load(Ordering::SeqCst) || self.broken.has_changed().unwrap() {
             return Err(failure(Class::Lost));
         }
-        Ok(Versions { library: "1.2.3".to_owned(), sql: "1.2".to_owned() })
+        let versions = Versions { library: "1.2.3".to_owned(), sql: "1.2".to_owned() };
+        Ok(Readiness { problem: self.fake.problem.lock().unwrap().clone(), versions })
     }
 
     async fn closed(&mut self) {
@@ -177,6 +183,8 @@ pub async fn start(change: impl FnOnce(&mut Config, &Fake)) -> Worker {
         broken: watch::Sender::new(0),
         errors: Mutex::default(),
         calls: AtomicUsize::new(0),
+        questions: AtomicUsize::new(0),
+        problem: Mutex::default(),
         jobs: jobs::Jobs::default(),
     });
     let mut config = Config::from_strings(&NoVariables).unwrap();
@@ -228,6 +236,20 @@ impl Worker {
     pub async fn connected(self) -> Worker {
         self.wait_metric("db_connected 1").await;
         self
+    }
+
+    /// Asks `/ready` until the answer has that status.
+    pub async fn until_ready_is(&self, status: u16) -> Reply {
+        let wait = async {
+            loop {
+                let reply = self.ask(&get("/ready")).await;
+                if reply.status == status {
+                    return reply;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LONG, wait).await.unwrap_or_else(|_| panic!("never: {status}"))
     }
 
     pub fn stop(&mut self) {
