@@ -42,7 +42,12 @@ const POOLED: &str = "a prepared statement is not there: behind a pooler that sh
 /// Everything that is not [`Class::Item`].
 pub const TABLE: &[Meaning] = &[
     row("08", Class::Lost, true, "the connection to the database is lost"),
-    row("08P01", Class::Lost, true, "something between worker and database, usually a pooler, does not pass the call on"),
+    row(
+        "08P01",
+        Class::Lost,
+        true,
+        "something between worker and database, usually a pooler, does not pass the call on",
+    ),
     // "cached plan must not change result type"
     row("0A", Class::Session, false, "the database does not support the call: the extension may be of another version"),
     row("25", Class::Session, true, "the session is in a transaction that has failed or ended"),
@@ -52,8 +57,18 @@ pub const TABLE: &[Meaning] = &[
     row("3D", Class::Session, false, "there is no such database"),
     row("3F", Class::Session, false, "there is no schema boxoffice: the extension is not installed in this database"),
     row("40", Class::Again, true, "deadlocks or conflicting transactions"),
-    row("42", Class::Session, false, "the call does not fit the database: the extension is missing or of another version"),
-    row("42501", Class::Session, false, "the worker's role lacks a right: SELECT boxoffice.grant_ingress(role) gives it"),
+    row(
+        "42",
+        Class::Session,
+        false,
+        "the call does not fit the database: the extension is missing or of another version",
+    ),
+    row(
+        "42501",
+        Class::Session,
+        false,
+        "the worker's role lacks a right: SELECT boxoffice.grant_ingress(role) gives it",
+    ),
     row("42883", Class::Session, false, "a function is missing: the extension is not installed or of another version"),
     row("42P05", Class::Session, false, POOLED),
     row("53", Class::Trouble, true, "the database has not enough resources"),
@@ -85,6 +100,31 @@ pub fn meaning(sqlstate: &str) -> Meaning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_each_means() {
+        for (codes, class, ends_call) in [
+            (&["22P02", "23505", "P0001", "54000", "XX000", ""][..], Class::Item, false),
+            (&["40001", "40P01"], Class::Again, true),
+            (
+                &["53100", "53200", "53300", "53400", "55P03", "55000", "57014", "58030", "58P01", "F0001"],
+                Class::Trouble,
+                true,
+            ),
+            (&["XX001", "XX002"], Class::Trouble, true),
+            (&["57P01", "57P02", "57P03", "57P04", "57P05", "08006", "08P01", "08003"], Class::Lost, true),
+            (&["25006", "25P02", "25P03"], Class::Session, true),
+            (
+                &["42883", "42501", "42P01", "42P05", "0A000", "26000", "28P01", "28000", "3D000", "3F000"],
+                Class::Session,
+                false,
+            ),
+        ] {
+            for code in codes {
+                assert_eq!((meaning(code).class, meaning(code).ends_call), (class, ends_call), "{code}");
+            }
+        }
+    }
 
     #[test]
     fn the_longer_match_counts() {
