@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_postgres::config::Host;
 
 use crate::fetch_config::FetchConfig;
+use crate::pooler::Pooler;
 use crate::settings::{self, Setting, Strings, UsageError};
 
 /// How this process works.
@@ -15,6 +16,8 @@ pub struct Config {
     pub database: tokio_postgres::Config,
     /// Certificates that the database's certificate is checked against.
     pub root_cert: Option<PathBuf>,
+    /// What sits between us and it.
+    pub pooler: Pooler,
     /// Address to listen on, `host:port`.
     pub listen: String,
     /// Connections that carry deliveries.
@@ -75,6 +78,7 @@ impl Config {
                 },
             },
             root_cert: optional(strings, &settings::PGSSLROOTCERT)?.map(PathBuf::from),
+            pooler: pooler(&settings::POOLER, &required(strings, &settings::POOLER)?)?,
             listen: listen(&settings::LISTEN, required(strings, &settings::LISTEN)?)?,
             db_connections: number(&settings::DB_CONNECTIONS, 1, 64)?,
             batch_max: number(&settings::BATCH_MAX, 1, 10_000)?,
@@ -181,6 +185,15 @@ fn switch(setting: &Setting, text: &str) -> Result<bool, UsageError> {
         "true" | "1" | "on" | "yes" => Ok(true),
         "false" | "0" | "off" | "no" => Ok(false),
         _ => Err(wrong(setting, &format!("must be true or false, not `{text}`"))),
+    }
+}
+
+fn pooler(setting: &Setting, text: &str) -> Result<Pooler, UsageError> {
+    match text {
+        "auto" => Ok(Pooler::Auto),
+        "session" => Ok(Pooler::Session),
+        "transaction" => Ok(Pooler::Transaction),
+        _ => Err(wrong(setting, &format!("must be auto, session or transaction, not `{text}`"))),
     }
 }
 

@@ -24,6 +24,7 @@ pub mod fake;
 pub mod hold;
 pub mod http;
 pub mod payloads;
+pub mod pgbouncer;
 pub mod program;
 pub mod pump;
 pub mod random;
