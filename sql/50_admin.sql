@@ -25,7 +25,11 @@ BEGIN
     -- The statement that failed would be logged as it was written, the secret included.
     PERFORM boxoffice.hide_statement();
     PERFORM boxoffice.require_platform(platform);
-    IF secret IS NULL THEN
+    IF kind IS NULL OR kind NOT IN ('signature', 'path_token') THEN
+        -- Not left to the constraint, whose DETAIL shows the row.
+        RAISE EXCEPTION 'unknown kind "%" of secret', kind
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Kinds are signature and path_token.';
+    ELSIF secret IS NULL THEN
         secret := NULLIF(pg_catalog.current_setting('boxoffice.secret', true), '');
         -- Not for the next call as well.
         PERFORM pg_catalog.set_config('boxoffice.secret', '', false);

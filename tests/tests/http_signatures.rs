@@ -201,7 +201,7 @@ async fn a_flood_of_forgeries_does_not_grow_the_database() -> Result {
         assert_eq!(post(&scene, &[(HEADER, &wrong)], &forged).await?.status, 401);
     }
     let bound = "SELECT sum(count), count(*) <= 16, max(length(last_body)) FROM webhook_rejections";
-    assert_eq!(line(&scene.client, bound).await?, "300|t|2048");
+    assert_eq!(line(&scene.client, bound).await?, "300|t|512");
     assert_eq!(scene.count("webhook_logs").await?, 0);
     scene.close().await
 }
