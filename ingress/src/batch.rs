@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::queue::{Item, Queue};
+use crate::queue::{Item, Queue, Takes};
 use crate::respond::{Class, Problem};
 use crate::store::{Delivery, Session, Store, StoreError};
 
@@ -50,7 +50,7 @@ pub struct Pump<S> {
 
 impl<S: Store> Pump<S> {
     /// Works until the queue is closed and empty, or closed and the database away.
-    pub async fn run(self: Arc<Self>) {
+    pub async fn run(self: Arc<Self>, mut takes: Takes) {
         let mut failures = 0;
         while let Some(mut session) = self.connect(&mut failures).await {
             let connected = self.availability.connected();
@@ -60,9 +60,12 @@ impl<S: Store> Pump<S> {
                     biased;
                     // An idle connection that dies is replaced at once, not by the next delivery's failure.
                     () = session.closed() => break,
-                    batch = self.queue.pop(self.config.batch_max, self.config.batch_bytes) => batch,
+                    batch = self.queue.pop(takes, self.config.batch_max, self.config.batch_bytes) => batch,
                 };
-                let Some(batch) = batch else { return };
+                let Some((lane, batch)) = batch else { return };
+                if let Takes::Both(last) = &mut takes {
+                    *last = lane;
+                }
                 match self.carry(&mut session, batch).await {
                     Usable::Yes => failures = 0,
                     Usable::No => break,

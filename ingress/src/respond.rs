@@ -33,6 +33,8 @@ pub enum Problem {
     BodyTimeout,
     /// The body ended early or was not well framed.
     BodyBroken,
+    /// Too many requests of this sender were not believed; it may come again after so many seconds.
+    TooMany(u32),
     /// As many deliveries as allowed are waiting already.
     QueueFull,
     /// There is no database connection.
@@ -56,6 +58,7 @@ impl Problem {
             Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Problem::BodyBroken => StatusCode::BAD_REQUEST,
+            Problem::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::QueueFull
             | Problem::Away
             | Problem::Waited
@@ -73,6 +76,7 @@ impl Problem {
             Problem::TooLarge => "too_large",
             Problem::BodyTimeout => "body_timeout",
             Problem::BodyBroken => "body_broken",
+            Problem::TooMany(_) => "too_many",
             Problem::QueueFull => "queue_full",
             Problem::Away => "database_away",
             Problem::Waited => "waited_too_long",
@@ -90,6 +94,7 @@ impl Problem {
             Problem::TooLarge => "body too large",
             Problem::BodyTimeout => "body did not arrive in time",
             Problem::BodyBroken => "body is incomplete",
+            Problem::TooMany(_) => "too many requests that could not be verified, try again later",
             Problem::QueueFull => "too many deliveries are waiting, try again later",
             Problem::Stopping => "worker is stopping, try again",
             Problem::Away | Problem::Waited | Problem::Uncertain | Problem::Failed => {
@@ -100,7 +105,7 @@ impl Problem {
 
     /// Whether the connection is of no further use: unread bytes of the body stand between it and the next request.
     const fn closes(self) -> bool {
-        matches!(self, Problem::TooLarge | Problem::BodyTimeout | Problem::BodyBroken)
+        matches!(self, Problem::TooLarge | Problem::BodyTimeout | Problem::BodyBroken | Problem::TooMany(_))
     }
 
     /// The answer.
@@ -108,6 +113,9 @@ impl Problem {
         let mut answer = delivery(self.status(), self.outcome(), None, Some(self.message()));
         if let Problem::MethodNotAllowed(allow) = self {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow.header()));
+        }
+        if let Problem::TooMany(seconds) = self {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.closes() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
