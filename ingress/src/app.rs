@@ -26,8 +26,6 @@ use crate::source::Source;
 use crate::store::{Delivery, Store};
 use crate::{headers, log, webhook};
 
-/// The database's word for a delivery that it has not believed.
-const REJECTED: &str = "rejected";
 /// How long somebody who is refused waits for his answer.
 const TARPIT: Duration = Duration::from_secs(1);
 
@@ -206,20 +204,14 @@ impl<S: Store> App<S> {
             return Done::problem(Problem::QueueFull, body_bytes);
         }
         let delivery = Delivery { platform: platform.to_owned(), headers, body: bytes };
-        let (item, outcome) = Item::new(delivery, entry.lane, visit.source, held);
+        let (item, outcome) = Item::new(delivery, visit, entry, held);
         self.queue.push(item);
         // An item is always answered, so an error is a pump that was stopped in mid-call.
         match outcome.await.unwrap_or(Err(Problem::Uncertain)) {
             Ok(row) => {
                 let (answer, outcome) = respond::decided(&row);
                 let known = row.http_status != 404;
-                let believed = row.outcome != REJECTED;
-                place.set_believed(believed);
-                if !believed {
-                    self.door.rejected(&visit, entry, body_bytes, known);
-                } else if self.door.believed(&visit) {
-                    self.queue.promote(visit.source);
-                }
+                place.set_believed(row.is_believed());
                 Done { answer, outcome: outcome.to_owned(), known, body_bytes, read }
             }
             Err(problem) => Done { read, ..Done::problem(problem, body_bytes) },

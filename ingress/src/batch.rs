@@ -11,11 +11,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use crate::availability::Availability;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::door::Door;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::queue::{Item, Queue, Takes};
 use crate::respond::{Class, Problem};
-use crate::store::{Delivery, Session, Store, StoreError};
+use crate::store::{Delivery, Row, Session, Store, StoreError};
 
 /// First pause after a failed attempt to connect; doubled each time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -38,6 +39,8 @@ pub struct Pump<S> {
     pub store: Arc<S>,
     /// Where deliveries come from.
     pub queue: Arc<Queue>,
+    /// Who is told whom the database believes.
+    pub door: Arc<Door>,
     /// Where connections are reported.
     pub availability: Arc<Availability>,
     /// Who is told that there is something to fetch.
@@ -137,6 +140,7 @@ impl<S: Store> Pump<S> {
                         self.desk.want();
                     }
                     for (item, row) in items.into_iter().zip(rows) {
+                        self.tell_the_door(&item, &row);
                         item.answer(Ok(row));
                     }
                     continue;
@@ -171,6 +175,18 @@ impl<S: Store> Pump<S> {
             }
         }
         Usable::Yes
+    }
+}
+
+impl<S> Pump<S> {
+    /// Before the next batch is made up: what it knows decides who travels with whom.
+    fn tell_the_door(&self, item: &Item, row: &Row) {
+        if !row.is_believed() {
+            let confirmed = row.http_status != 404;
+            self.door.rejected(&item.visit, item.entry, item.delivery.body.len(), confirmed);
+        } else if self.door.believed(&item.visit) {
+            self.queue.promote(item.visit.source);
+        }
     }
 }
 

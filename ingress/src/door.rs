@@ -171,11 +171,11 @@ impl Door {
         Look::Enters(entry)
     }
 
-    /// The database has believed it. Says whether nobody with its address was believed before.
+    /// The database has believed it. Says whether that makes its whole address believed, which it was not before.
     pub fn believed(&self, visit: &Visit) -> bool {
         let mut state = lock(&self.state);
-        let first = state.belief.add(visit);
-        if first {
+        let first = state.belief.add(visit) && state.suspect(visit.source).is_none();
+        if first && !state.waiting.is_empty() {
             // Those who came with it need not wait any longer.
             let all = std::mem::take(&mut state.waiting);
             let (theirs, others) = all.into_iter().partition(|waiting| waiting.visit.source == visit.source);

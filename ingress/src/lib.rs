@@ -50,6 +50,7 @@ pub mod queue;
 mod rate;
 pub mod respond;
 pub mod route;
+mod seats;
 pub mod serve;
 pub mod settings;
 pub mod source;

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+use crate::door::{Entry, Visit};
 use crate::lock;
 use crate::memory::Held;
 use crate::respond::Problem;
@@ -43,8 +44,10 @@ pub enum Takes {
 pub struct Item {
     /// What was sent.
     pub delivery: Delivery,
-    lane: Lane,
-    source: Source,
+    /// Who has sent it.
+    pub visit: Visit,
+    /// How it came in.
+    pub entry: Entry,
     /// Its share of the memory, given back with the item.
     _held: Held,
     since: Instant,
@@ -53,9 +56,9 @@ pub struct Item {
 
 impl Item {
     /// Makes an item and the other end, where its answer will come.
-    pub fn new(delivery: Delivery, lane: Lane, source: Source, held: Held) -> (Item, oneshot::Receiver<Outcome>) {
+    pub fn new(delivery: Delivery, visit: Visit, entry: Entry, held: Held) -> (Item, oneshot::Receiver<Outcome>) {
         let (reply, answer) = oneshot::channel();
-        (Item { delivery, lane, source, _held: held, since: Instant::now(), reply }, answer)
+        (Item { delivery, visit, entry, _held: held, since: Instant::now(), reply }, answer)
     }
 
     /// Answers. A client that is gone is no error: its delivery was carried all the same.
@@ -106,7 +109,7 @@ impl Queue {
     pub fn push(&self, item: Item) {
         let refused = {
             let mut state = lock(&self.state);
-            let full = match item.lane {
+            let full = match item.entry.lane {
                 Lane::Believed => false,
                 Lane::Strangers => state.strangers.len() >= self.max - self.max / 4,
             };
@@ -115,7 +118,7 @@ impl Queue {
             } else if full || state.len() >= self.max {
                 Problem::QueueFull
             } else {
-                let lane = item.lane;
+                let lane = item.entry.lane;
                 state.lane(lane).push_back(item);
                 drop(state);
                 self.wake(lane).notify_one();
@@ -128,11 +131,14 @@ impl Queue {
     /// A sender was believed: what else has come from there need not wait among strangers.
     pub fn promote(&self, source: Source) {
         let mut state = lock(&self.state);
+        if state.strangers.is_empty() {
+            return;
+        }
         let all = std::mem::take(&mut state.strangers);
-        let (theirs, others): (Vec<Item>, Vec<Item>) = all.into_iter().partition(|item| item.source == source);
+        let (theirs, others): (Vec<Item>, Vec<Item>) = all.into_iter().partition(|item| item.visit.source == source);
         state.strangers = others.into();
         let some = !theirs.is_empty();
-        state.believed.extend(theirs.into_iter().map(|item| Item { lane: Lane::Believed, ..item }));
+        state.believed.extend(theirs);
         // Each lane is in the order of arrival, which ends searches early.
         state.believed.make_contiguous().sort_by_key(|item| item.since);
         drop(state);

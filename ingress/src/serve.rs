@@ -88,6 +88,7 @@ pub async fn run<S: Store>(
     let pump = Arc::new(Pump {
         store,
         queue: Arc::clone(&app.queue),
+        door: Arc::clone(&app.door),
         availability: Arc::clone(&app.availability),
         desk: Arc::clone(&app.desk),
         metrics: Arc::clone(&app.metrics),
@@ -111,6 +112,8 @@ pub async fn run<S: Store>(
         }
     }
     let mut helpers = JoinSet::new();
+    let places = Arc::clone(&app.places);
+    helpers.spawn(async move { places.run().await });
     helpers.spawn(watch_the_door(Arc::clone(&app.door)));
     helpers.spawn(watch_the_queue(Arc::clone(&app.queue), Arc::clone(&app.availability), config.queue_wait));
 
@@ -183,10 +186,11 @@ fn open<S: Store>(app: &App<S>) -> usize {
     app.places.taken()
 }
 
-/// Accepts for ever. When all places are taken by those who use them it stops accepting: the kernel's queue is the fairest
-/// waiting room, and an answer would cost what the limit is there to save.
+/// Accepts for ever. When as many wait as there are places it stops accepting: then the kernel's queue is the waiting room,
+/// since an answer would cost what the limit is there to save.
 async fn accept<S: Store>(listener: TcpListener, app: &Arc<App<S>>, stopped: watch::Receiver<bool>) {
     loop {
+        app.places.have_room().await;
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -195,9 +199,13 @@ async fn accept<S: Store>(listener: TcpListener, app: &Arc<App<S>>, stopped: wat
                 continue;
             }
         };
-        let Some(place) = app.places.take(peer.ip()).await else { continue };
-        // Answers are small and must not wait for more to send.
-        let _ = stream.set_nodelay(true);
-        tokio::spawn(conn::serve(Arc::clone(app), stream, peer.ip(), place, stopped.clone()));
+        let (app, stopped) = (Arc::clone(app), stopped.clone());
+        tokio::spawn(async move {
+            // Whoever is not given a place is cut off.
+            let Some(place) = app.places.take(peer.ip()).await else { return };
+            // Answers are small and must not wait for more to send.
+            let _ = stream.set_nodelay(true);
+            conn::serve(app, stream, peer.ip(), place, stopped).await;
+        });
     }
 }

@@ -39,6 +39,16 @@ pub struct Row {
     pub message: Option<String>,
 }
 
+/// The database's word for a delivery that it has not believed.
+const REJECTED: &str = "rejected";
+
+impl Row {
+    /// Whether the sender has proved who he is, whatever became of what he has sent.
+    pub fn is_believed(&self) -> bool {
+        self.outcome != REJECTED
+    }
+}
+
 /// Versions of what is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {

@@ -26,10 +26,7 @@ async fn a_delivery_is_answered_with_the_decision() {
 
 #[tokio::test]
 async fn headers_travel_as_they_are() {
-    let worker = start(|config, _| {
-        config.proxies = std::sync::Arc::new(boxoffice_ingress::source::Proxies::parse("127.0.0.1").unwrap())
-    })
-    .await;
+    let worker = start(|config, _| config.proxies = common::proxies("127.0.0.1")).await;
     let mut wire = worker.wire().await;
     wire.send(
         b"POST /webhooks/a HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\nX-Twice: 1\r\nx-twice: 2\r\nx-odd: \xe9\r\n",

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use boxoffice_ingress::respond::Class;
 use boxoffice_ingress::settings::{Strings, UsageError};
+use boxoffice_ingress::source::Proxies;
 use boxoffice_ingress::store::{Delivery, Readiness, Row, Session, Store, StoreError, Versions, Wake};
 use boxoffice_ingress::{Config, Fetcher, Unfinished, run};
 use serde_json::Value;
@@ -32,6 +33,7 @@ pub struct Fake {
     pub gate: Semaphore,
     /// Calls that have begun.
     pub entered: watch::Sender<usize>,
+    pub carried: AtomicUsize,
     /// Bodies of each call that has succeeded.
     pub committed: Mutex<Vec<Vec<String>>>,
     /// Header objects of everything committed.
@@ -68,6 +70,11 @@ impl Fake {
 
     pub fn break_connections(&self) {
         self.broken.send_modify(|generation| *generation += 1);
+    }
+
+    /// Deliveries of the call that has begun last.
+    pub fn carried(&self) -> usize {
+        self.carried.load(Ordering::SeqCst)
     }
 
     pub fn bodies(&self) -> Vec<Vec<String>> {
@@ -110,6 +117,7 @@ impl Store for FakeStore {
 impl Session for FakeSession {
     async fn ingest(&mut self, deliveries: &[&Delivery]) -> Result<Vec<Row>, StoreError> {
         self.fake.calls.fetch_add(1, Ordering::SeqCst);
+        self.fake.carried.store(deliveries.len(), Ordering::SeqCst);
         self.fake.entered.send_modify(|entered| *entered += 1);
         tokio::select! {
             permit = self.fake.gate.acquire() => drop(permit),
@@ -143,11 +151,14 @@ impl Session for FakeSession {
     }
 }
 
-/// A body `status 401` is answered with that status, a body `queued` leaves something to fetch; the platform `nobody` does not exist.
+/// A body `forged…` is not believed, a body `status 401` is answered with that status, a body `queued` leaves something to fetch; the platform `nobody` does not exist.
 fn decide(delivery: &Delivery) -> Row {
     let body = String::from_utf8_lossy(&delivery.body).into_owned();
     let wanted = body.strip_prefix("status ").and_then(|status| status.parse().ok());
     let http_status = if delivery.platform == "nobody" { 404 } else { wanted.unwrap_or(200) };
+    if body.starts_with("forged") {
+        return Row { log_id: None, outcome: "rejected".to_owned(), http_status: 401, message: None };
+    }
     let outcome = match (http_status, body.as_str()) {
         (200, "queued") => "queued",
         (200, _) => "processed",
@@ -172,12 +183,17 @@ impl Strings for NoVariables {
     }
 }
 
+pub fn proxies(list: &str) -> Arc<Proxies> {
+    Arc::new(Proxies::parse(list).unwrap())
+}
+
 /// Starts one, with one database connection unless `change` says otherwise.
 pub async fn start(change: impl FnOnce(&mut Config, &Fake)) -> Worker {
     let fake = Arc::new(Fake {
         away: AtomicBool::new(false),
         gate: Semaphore::new(OPEN),
         entered: watch::Sender::new(0),
+        carried: AtomicUsize::new(0),
         committed: Mutex::default(),
         headers: Mutex::default(),
         broken: watch::Sender::new(0),
