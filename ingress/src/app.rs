@@ -18,7 +18,7 @@ use crate::door::Door;
 use crate::health::{self, Probe};
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Metrics};
-use crate::places::{Phase, Place, Places};
+use crate::places::{Phase, Place, Places, Record};
 use crate::queue::{Item, Queue};
 use crate::respond::{self, Answer, Problem};
 use crate::route::{self, Route, route};
@@ -27,7 +27,7 @@ use crate::store::{Delivery, Store};
 use crate::{headers, log, webhook};
 
 /// How long somebody who is refused waits for his answer.
-const TARPIT: Duration = Duration::from_secs(1);
+const TARPIT: Duration = Duration::from_secs(2);
 
 /// What requests share.
 pub struct App<S: Store> {
@@ -171,7 +171,7 @@ impl<S: Store> App<S> {
         }
         let remote = config.proxies.sender(&parts.headers, peer);
         let visit = self.door.visit(&parts.headers, Source::of(remote), platform, token);
-        let entry = match self.door.enter(&visit, place.is_believed()).await {
+        let entry = match self.door.enter(&visit, place.record()).await {
             Ok(entry) => entry,
             Err(wait) => {
                 // Whoever does not wait for his answer is no faster by that.
@@ -211,7 +211,7 @@ impl<S: Store> App<S> {
             Ok(row) => {
                 let (answer, outcome) = respond::decided(&row);
                 let known = row.http_status != 404;
-                place.set_believed(row.is_believed());
+                place.set_record(if row.is_believed() { Record::Believed } else { Record::Rejected });
                 Done { answer, outcome: outcome.to_owned(), known, body_bytes, read }
             }
             Err(problem) => Done { read, ..Done::problem(problem, body_bytes) },

@@ -30,8 +30,18 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// Holds so many cells, and gets as many in a minute.
     pub(crate) fn new(per_minute: NonZeroU32) -> Bucket {
+        Bucket::of(Quota::per_minute(per_minute))
+    }
+
+    /// Gets so many in a second, and never holds more than a tenth of that.
+    pub(crate) fn steady(per_second: NonZeroU32) -> Bucket {
+        let tenth = NonZeroU32::new(per_second.get() / 10).unwrap_or(NonZeroU32::MIN);
+        Bucket::of(Quota::per_second(per_second).allow_burst(tenth))
+    }
+
+    fn of(quota: Quota) -> Bucket {
         let clock = Ticks(Instant::now());
-        Bucket { limiter: RateLimiter::direct_with_clock(Quota::per_minute(per_minute), clock), clock }
+        Bucket { limiter: RateLimiter::direct_with_clock(quota, clock), clock }
     }
 
     /// Takes a cell, or says how long there will be none.

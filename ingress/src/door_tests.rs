@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use super::*;
+use crate::suspects::{SUSPECTS_MAX, SUSPICION};
 
 const QUOTAS: Quotas = Quotas { source: 10, platform: 100 };
 
@@ -26,12 +27,12 @@ fn open() -> Arc<Door> {
 
 /// The lane, or when to come back.
 async fn enter(door: &Door, visit: &Visit) -> Result<Lane, Duration> {
-    door.enter(visit, false).await.map(|entry| entry.lane)
+    door.enter(visit, Record::None).await.map(|entry| entry.lane)
 }
 
 /// Comes in, and is not believed.
 async fn forge(door: &Door, visit: &Visit, bytes: usize) -> Result<(), Duration> {
-    let entry = door.enter(visit, false).await?;
+    let entry = door.enter(visit, Record::None).await?;
     door.rejected(visit, entry, bytes, true);
     Ok(())
 }
@@ -105,7 +106,7 @@ async fn whoever_was_believed_is_never_held_up() {
     assert_eq!(enter(&door, &platform).await, Ok(Lane::Believed));
     // A connection that has just been believed is another sign.
     let new = from(&door, "198.51.100.1", "something new");
-    assert_eq!(door.enter(&new, true).await.map(|entry| entry.lane), Ok(Lane::Believed));
+    assert_eq!(door.enter(&new, Record::Believed).await.map(|entry| entry.lane), Ok(Lane::Believed));
     advance(BELIEF_ENDS).await;
     assert_ne!(enter(&door, &platform).await, Ok(Lane::Believed));
 }
@@ -135,8 +136,49 @@ async fn belief_ends_with_the_first_forgery_of_the_same_look() {
     door.believed(&platform);
     forge(&door, &platform, 0).await.unwrap();
     assert_eq!(enter(&door, &platform).await, Ok(Lane::Strangers));
+    // For a while its look says nothing any more; its connection does.
     door.believed(&platform);
+    assert_eq!(enter(&door, &platform).await, Ok(Lane::Strangers));
+    assert_eq!(door.enter(&platform, Record::Believed).await.map(|entry| entry.lane), Ok(Lane::Believed));
+    advance(Duration::from_secs(60)).await;
     assert_eq!(enter(&door, &platform).await, Ok(Lane::Believed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_address_of_which_both_are_known_so_many_are_judged() {
+    let door = open();
+    let platform = from(&door, "198.51.100.1", "platform");
+    door.believed(&platform);
+    door.rejected(&from(&door, "198.51.100.1", "forger"), STRANGER, 100 * BYTES_A_CELL, true);
+    let began = Instant::now();
+    let forgers: Vec<_> = (0..2000)
+        .map(|_| {
+            let (door, visit) = (Arc::clone(&door), from(&door, "198.51.100.1", "forger"));
+            tokio::spawn(async move { forge(&door, &visit, 0).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    // Among them somebody new, with a look of his own; and then all who look like him.
+    let others: Vec<_> = (0..20)
+        .map(|_| {
+            let (door, visit) = (Arc::clone(&door), from(&door, "198.51.100.1", "platform/2"));
+            tokio::spawn(async move {
+                let entry = door.enter(&visit, Record::None).await;
+                door.believed(&visit);
+                entry.is_ok()
+            })
+        })
+        .collect();
+    for other in others {
+        assert!(other.await.unwrap());
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let mut judged = 0;
+    for forger in forgers {
+        judged += u32::from(forger.await.unwrap().is_ok());
+    }
+    // A second's worth at once would be too many.
+    assert!(judged <= 550, "{judged}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +238,7 @@ async fn names_without_end_share_one_guard_and_leave_real_platforms_alone() {
         let visit = door.visit(&headers("x"), Source::of(address.parse().unwrap()), &format!("p{number}"), None);
         door.rejected(&visit, STRANGER, 0, false);
     }
-    assert_eq!(lock(&door.state).platforms.len(), 1);
+    assert_eq!(lock(&door.state).guards.len(), 1);
     let visit = door.visit(&headers("x"), Source::of("198.51.100.1".parse().unwrap()), "humanitix", None);
     door.rejected(&visit, STRANGER, 0, true);
     let began = Instant::now();

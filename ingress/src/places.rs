@@ -11,8 +11,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 use crate::lock;
-pub use crate::seats::Phase;
 use crate::seats::{Evictable, Seat};
+pub use crate::seats::{Phase, Record};
 use crate::source::{Proxies, Source};
 
 /// How often it is looked who has to go, while somebody waits.
@@ -201,14 +201,14 @@ impl Place {
         self.seat.came(bytes);
     }
 
-    /// Whether its last delivery was believed.
-    pub fn is_believed(&self) -> bool {
-        self.seat.is_believed()
+    /// What became of its last delivery.
+    pub fn record(&self) -> Record {
+        self.seat.record()
     }
 
-    /// Whether this one was.
-    pub fn set_believed(&self, believed: bool) {
-        self.seat.set_believed(believed);
+    /// What has become of one.
+    pub fn set_record(&self, record: Record) {
+        self.seat.set_record(record);
     }
 
     /// Resolves when it has to go.

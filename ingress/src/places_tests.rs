@@ -34,7 +34,7 @@ async fn who_makes_least_of_a_place_goes() {
     refused.enter(Phase::Refused);
     slow.enter(Phase::Body);
     idle.enter(Phase::Idle);
-    idle.set_believed(true);
+    idle.set_record(Record::Believed);
     working.enter(Phase::Working);
     for expected in [&refused, &silent, &slow, &idle] {
         advance(GRACE).await;
@@ -67,7 +67,7 @@ async fn the_slower_of_two_bodies_goes_and_a_believed_one_stays() {
         take(&places, "192.0.2.3").await.unwrap(),
     ];
     all.iter().for_each(|place| place.enter(Phase::Body));
-    all[0].set_believed(true);
+    all[0].set_record(Record::Believed);
     advance(GRACE).await;
     all[2].came(1000);
     all[1].came(10);

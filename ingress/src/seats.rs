@@ -15,6 +15,17 @@ use crate::source::Source;
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
 /// The same for the sake of others with the same address.
 pub(crate) const GRACE_OF_SOURCE: Duration = Duration::from_millis(250);
+/// What the database thinks of the last delivery that came over a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// There was none.
+    None,
+    /// It was believed.
+    Believed,
+    /// It was not.
+    Rejected,
+}
+
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -43,8 +54,7 @@ struct Doing {
     phase: Phase,
     since: Instant,
     rate: Rate,
-    /// The last delivery of this connection was believed.
-    believed: bool,
+    record: Record,
 }
 
 /// Who may have to go, the first at the end.
@@ -100,7 +110,7 @@ struct Reason(bool, Phase, f64);
 impl Seat {
     /// Of a connection from there that has said nothing yet. Proxies have no source.
     pub(crate) fn new(source: Option<Source>) -> Seat {
-        let doing = Doing { phase: Phase::Headers, since: Instant::now(), rate: Rate::new(), believed: false };
+        let doing = Doing { phase: Phase::Headers, since: Instant::now(), rate: Rate::new(), record: Record::None };
         Seat { source, doing: Mutex::new(doing), go: Notify::new() }
     }
 
@@ -113,24 +123,24 @@ impl Seat {
         lock(&self.doing).rate.add(bytes);
     }
 
-    pub(crate) fn is_believed(&self) -> bool {
-        lock(&self.doing).believed
+    pub(crate) fn record(&self) -> Record {
+        lock(&self.doing).record
     }
 
-    pub(crate) fn set_believed(&self, believed: bool) {
-        lock(&self.doing).believed = believed;
+    pub(crate) fn set_record(&self, record: Record) {
+        lock(&self.doing).record = record;
     }
 
     /// And how long it has been so. `None`: it stays.
     fn reason(&self) -> Option<(Reason, Duration)> {
         let doing = lock(&self.doing);
-        let waited = doing.since.elapsed();
+        let (waited, believed) = (doing.since.elapsed(), doing.record == Record::Believed);
         let least = match doing.phase {
             Phase::Working => return None,
-            Phase::Body if doing.believed => return None,
+            Phase::Body if believed => return None,
             Phase::Body => doing.rate.present(),
             Phase::Refused | Phase::Headers | Phase::Idle => -waited.as_secs_f64(),
         };
-        Some((Reason(doing.believed, doing.phase, least), waited))
+        Some((Reason(believed, doing.phase, least), waited))
     }
 }

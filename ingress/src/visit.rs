@@ -12,8 +12,11 @@ use crate::source::Source;
 
 /// How long it is remembered that somebody was believed.
 const BELIEF: Duration = Duration::from_secs(24 * 3600);
-/// Most of them.
+/// How long after a forgery the look of its sender is no sign of anything.
+const SPOILED: Duration = Duration::from_secs(60);
+/// Most of each.
 const BELIEVED_MAX: usize = 8192;
+const SPOILED_MAX: usize = 8192;
 
 /// A request at the door. Of what it says of itself only hashes are kept, with a key of this process: nothing here could
 /// tell a secret.
@@ -35,11 +38,13 @@ pub struct Visit {
 pub(crate) struct Belief {
     keys: RandomState,
     believed: LruCache<u64, Instant>,
+    /// Senders of forgeries.
+    spoiled: LruCache<u64, Instant>,
 }
 
 impl Belief {
     pub(crate) fn new() -> Belief {
-        Belief { keys: RandomState::new(), believed: LruCache::unbounded() }
+        Belief { keys: RandomState::new(), believed: LruCache::unbounded(), spoiled: LruCache::unbounded() }
     }
 
     pub(crate) fn visit(&self, headers: &HeaderMap, source: Source, platform: &str, token: Option<&str>) -> Visit {
@@ -57,7 +62,16 @@ impl Belief {
 
     /// Whether it comes from somebody who was believed, whoever else has the same address.
     pub(crate) fn knows(&mut self, visit: &Visit) -> bool {
-        visit.token.is_some_and(|token| self.has(token)) || self.has(visit.sender)
+        visit.token.is_some_and(|token| self.has(token)) || (self.has(visit.sender) && !self.is_spoiled(visit))
+    }
+
+    fn is_spoiled(&mut self, visit: &Visit) -> bool {
+        self.spoiled.get(&visit.sender).is_some_and(|at| at.elapsed() < SPOILED)
+    }
+
+    /// Whether what is believed of one is as good as said of the other.
+    pub(crate) fn is_sign_of(&mut self, one: &Visit, other: &Visit) -> bool {
+        (one.token.is_some() && one.token == other.token) || (one.sender == other.sender && !self.is_spoiled(one))
     }
 
     /// Whether somebody with this address was believed.
@@ -85,6 +99,10 @@ impl Belief {
 
     pub(crate) fn remove(&mut self, visit: &Visit) {
         self.believed.pop(&visit.sender);
+        self.spoiled.put(visit.sender, Instant::now());
+        while self.spoiled.len() > SPOILED_MAX {
+            self.spoiled.pop_lru();
+        }
         if let Some(token) = visit.token {
             self.believed.pop(&token);
         }
