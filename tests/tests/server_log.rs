@@ -3,7 +3,7 @@
 use boxoffice_tests::body::{self, PEOPLE};
 use boxoffice_tests::scene::bytes;
 use boxoffice_tests::sql::{line, refusal, remarks};
-use boxoffice_tests::{Cluster, Database, Result, Worker, http, sign};
+use boxoffice_tests::{Cluster, Database, Result, Worker, http, program, sign};
 use tokio_postgres::{Client, NoTls};
 
 const SECRET: &str = "a-secret-that-no-log-may-hold";
@@ -165,6 +165,37 @@ async fn a_secret_can_be_handed_over_outside_of_any_statement() -> Result {
     line(&client, "SELECT set_webhook_secret('humanitix', 'but this one')").await?;
     let newest = "SELECT value FROM webhook_secrets WHERE platform = 'humanitix' ORDER BY generation DESC LIMIT 1";
     assert_eq!(line(&client, newest).await?, "but this one");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_make_up_sets_is_not_logged() -> Result {
+    let cluster = Cluster::start(&["log_statement=all", "log_min_duration_statement=0"]).await?;
+    let admin = cluster.connect("postgres").await?;
+    admin.batch_execute("CREATE DATABASE boxoffice").await?;
+    let url = cluster.url("boxoffice");
+    program::psql(&url, "CREATE EXTENSION boxoffice")?;
+    let from = cluster.log()?.len();
+    let secrets = ["owner-of-the-tests", "worker-of-the-tests", SECRET, "another-secret-for-no-log", TOKEN];
+    let names = [
+        "OWNER_PASSWORD",
+        "INGRESS_PASSWORD",
+        "HUMANITIX_WEBHOOK_SECRET",
+        "EVENTBRITE_WEBHOOK_SECRET",
+        "EVENTBRITE_PATH_TOKEN",
+    ];
+    let environment: Vec<(&str, &str)> = names.into_iter().zip(secrets).collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/setup.sql");
+    let arguments = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url.as_str(), "-f", script];
+    program::run_with("psql", &arguments, &environment, b"")?;
+    let log = cluster.log()?;
+    let log = &log[from..];
+    assert!(log.contains("SET log_min_error_statement"), "{log}");
+    holds_none_of(log, &secrets);
+    // It has set them: the owner's password is another one now.
+    let url = format!("postgresql://boxoffice_owner:owner-of-the-tests@127.0.0.1:{}/boxoffice", cluster.port());
+    let kept = program::psql(&url, "SELECT count(*) FROM boxoffice.webhook_secrets")?;
+    assert_eq!(kept, ["3"]);
     Ok(())
 }
 
