@@ -233,6 +233,10 @@ DECLARE
 BEGIN
     IF role_name IS NULL OR outbound IS NULL THEN
         RAISE EXCEPTION 'role_name and outbound must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = role_name) THEN
+        -- GRANT would take "public" for everybody.
+        RAISE EXCEPTION 'role "%" does not exist', role_name
+            USING ERRCODE = 'undefined_object', HINT = 'Make it with CREATE ROLE, and give the worker a role of its own.';
     END IF;
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.version(), boxoffice.check_ready(), '

@@ -186,6 +186,12 @@ async fn a_worker_for_deliveries_only_can_do_no_more() -> Result {
         let error = refusal(&owner, &format!("SELECT grant_ingress({call})")).await?;
         assert_eq!(error.code, "22004", "{call}");
     }
+    for call in ["'public'", "'nobody of that name'", "'public', false"] {
+        let error = refusal(&owner, &format!("SELECT grant_ingress({call})")).await?;
+        assert_eq!(error.code, "42704", "{call}");
+    }
+    let nobody = db.client_as(&db.role().await?).await?;
+    assert_eq!(callable(&owner, &nobody).await?, set(&[]));
     Ok(())
 }
 
