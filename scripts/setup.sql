@@ -1,5 +1,11 @@
 -- What `make up` sets in its database; can be run again at any time. Values come from the environment.
-SET log_min_error_statement = panic; -- no secret in the server's log
+-- No secret in the server's log, whatever else it logs.
+SET log_min_error_statement = panic;
+SET log_statement = none;
+SET log_duration = off;
+SET log_min_duration_statement = -1;
+SET log_min_duration_sample = -1;
+SET log_transaction_sample_rate = 0;
 \getenv owner_password OWNER_PASSWORD
 \getenv ingress_password INGRESS_PASSWORD
 \getenv humanitix_secret HUMANITIX_WEBHOOK_SECRET

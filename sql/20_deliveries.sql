@@ -57,18 +57,20 @@ CREATE TABLE boxoffice.webhook_rejections (
     last_body bytea NOT NULL,
     PRIMARY KEY (platform, reason, slot),
     CONSTRAINT webhook_rejections_slot_bounded CHECK (slot BETWEEN 0 AND 15),
-    CONSTRAINT webhook_rejections_body_bounded CHECK (pg_catalog.length(last_body) <= 2048)
-);
+    CONSTRAINT webhook_rejections_body_bounded CHECK (pg_catalog.length(last_body) <= 512)
+)
+-- Room for the next counts on the page of a row, so that counting makes no new pages and touches no index.
+WITH (fillfactor = 25);
 
-COMMENT ON TABLE boxoffice.webhook_rejections IS 'Deliveries that were turned away: counted, with a bounded sample. Cannot grow: 16 rows for each platform and reason, whatever is sent.';
+COMMENT ON TABLE boxoffice.webhook_rejections IS 'Deliveries that were turned away: counted, with a bounded sample. Cannot grow: 16 rows of less than 2 kB for each platform and reason, whatever is sent.';
 COMMENT ON COLUMN boxoffice.webhook_rejections.platform IS 'humanitix, eventbrite, or (unknown).';
 COMMENT ON COLUMN boxoffice.webhook_rejections.reason IS 'Why, for example signature_mismatch. explain_webhook() says more.';
 COMMENT ON COLUMN boxoffice.webhook_rejections.slot IS 'Backends count in different slots, so that a flood of forgeries makes no hot row.';
 COMMENT ON COLUMN boxoffice.webhook_rejections.count IS 'How many.';
 COMMENT ON COLUMN boxoffice.webhook_rejections.first_at IS 'When the first came.';
 COMMENT ON COLUMN boxoffice.webhook_rejections.last_at IS 'When the last came.';
-COMMENT ON COLUMN boxoffice.webhook_rejections.last_headers IS 'Headers of the last one, redacted.';
-COMMENT ON COLUMN boxoffice.webhook_rejections.last_body IS 'First 2048 bytes of the last one.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.last_headers IS 'Headers of a recent one, redacted and cut to about 800 bytes. A session takes at most ten samples of a kind in a minute, so in a flood it is not the last one.';
+COMMENT ON COLUMN boxoffice.webhook_rejections.last_body IS 'First 512 bytes of the same.';
 
 CREATE TABLE boxoffice.fetch_jobs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -140,3 +142,15 @@ COMMENT ON SEQUENCE boxoffice.fetch_jobs_id_seq IS 'Numbers of jobs.';
 
 CREATE SEQUENCE boxoffice.fetch_lease_seq;
 COMMENT ON SEQUENCE boxoffice.fetch_lease_seq IS 'Numbers of leases.';
+
+CREATE TABLE boxoffice.ready_probe (
+    only_row boolean PRIMARY KEY DEFAULT true,
+    probes integer NOT NULL,
+    CONSTRAINT ready_probe_has_one_row CHECK (only_row)
+)
+WITH (fillfactor = 10);
+INSERT INTO boxoffice.ready_probe (probes) VALUES (0);
+
+COMMENT ON TABLE boxoffice.ready_probe IS 'What check_ready() writes to, and takes back. Not dumped.';
+COMMENT ON COLUMN boxoffice.ready_probe.only_row IS 'There is one row.';
+COMMENT ON COLUMN boxoffice.ready_probe.probes IS 'Always 0: each write is rolled back.';

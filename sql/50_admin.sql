@@ -22,10 +22,22 @@ AS $$
 DECLARE
     newest boxoffice.webhook_secrets;
 BEGIN
+    -- The statement that failed would be logged as it was written, the secret included.
+    PERFORM boxoffice.hide_statement();
     PERFORM boxoffice.require_platform(platform);
+    IF kind IS NULL OR kind NOT IN ('signature', 'path_token') THEN
+        -- Not left to the constraint, whose DETAIL shows the row.
+        RAISE EXCEPTION 'unknown kind "%" of secret', kind
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Kinds are signature and path_token.';
+    ELSIF secret IS NULL THEN
+        secret := NULLIF(pg_catalog.current_setting('boxoffice.secret', true), '');
+        -- Not for the next call as well.
+        PERFORM pg_catalog.set_config('boxoffice.secret', '', false);
+    END IF;
     IF secret IS NULL THEN
         RAISE EXCEPTION 'the secret must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'To close a platform use remove_webhook_secrets().';
+            USING ERRCODE = 'null_value_not_allowed',
+                  HINT = 'Give it as an argument, or in the setting boxoffice.secret. To close a platform use remove_webhook_secrets().';
     ELSIF secret = '' OR secret <> pg_catalog.btrim(secret, E' \t\r\n') THEN
         RAISE EXCEPTION 'the secret is empty, or has white space at its ends'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Copy it again, without the line end.';
@@ -61,17 +73,17 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.set_secret(text, text, text, timestamptz) IS 'The one place where secrets are rotated; use set_webhook_secret() or set_path_token().';
 
-CREATE FUNCTION boxoffice.set_webhook_secret(platform text, secret text, previous_valid_until timestamptz DEFAULT NULL) RETURNS void
+CREATE FUNCTION boxoffice.set_webhook_secret(platform text, secret text DEFAULT NULL, previous_valid_until timestamptz DEFAULT NULL) RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
     AS $$ SELECT boxoffice.set_secret(platform, 'signature', secret, previous_valid_until) $$;
-COMMENT ON FUNCTION boxoffice.set_webhook_secret(text, text, timestamptz) IS 'Sets the key with which a platform''s deliveries are signed. The previous one stays valid until the given time; NULL ends it now.';
+COMMENT ON FUNCTION boxoffice.set_webhook_secret(text, text, timestamptz) IS 'Sets the key with which a platform''s deliveries are signed. Without secret it is taken from the setting boxoffice.secret, so that no statement holds it. The previous one stays valid until the given time; NULL ends it now.';
 
-CREATE FUNCTION boxoffice.set_path_token(platform text, token text, previous_valid_until timestamptz DEFAULT NULL) RETURNS void
+CREATE FUNCTION boxoffice.set_path_token(platform text, token text DEFAULT NULL, previous_valid_until timestamptz DEFAULT NULL) RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
     AS $$ SELECT boxoffice.set_secret(platform, 'path_token', token, previous_valid_until) $$;
-COMMENT ON FUNCTION boxoffice.set_path_token(text, text, timestamptz) IS 'Sets the secret end of a platform''s webhook URL. The previous one stays valid until the given time; NULL ends it now.';
+COMMENT ON FUNCTION boxoffice.set_path_token(text, text, timestamptz) IS 'Sets the secret end of a platform''s webhook URL. Without token it is taken from the setting boxoffice.secret, so that no statement holds it. The previous one stays valid until the given time; NULL ends it now.';
 
 CREATE FUNCTION boxoffice.remove_webhook_secrets(platform text) RETURNS integer
     LANGUAGE plpgsql VOLATILE
@@ -243,20 +255,48 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.require_role(name) IS 'Raises an error unless there is such a role. Names such as public mean everybody where rights are given.';
 
-CREATE FUNCTION boxoffice.grant_ingress(role_name name) RETURNS void
+CREATE FUNCTION boxoffice.grant_ingress(role_name name, outbound boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
+DECLARE
+    fetching CONSTANT text := 'boxoffice.announce_accounts(text[]), boxoffice.claim_fetches(integer, text[]), '
+        'boxoffice.complete_fetch(bigint, integer, jsonb, bytea), boxoffice.run_due_tasks()';
+    setting text;
+    refused text[] := '{}';
 BEGIN
     PERFORM boxoffice.require_role(role_name);
+    IF outbound IS NULL THEN
+        RAISE EXCEPTION 'outbound must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
-    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.version(), boxoffice.ingest_webhook(text, jsonb, bytea), '
-        'boxoffice.ingest_webhook(text, jsonb, text), boxoffice.ingest_webhooks(text[], jsonb[], bytea[]), '
-        'boxoffice.announce_accounts(text[]), boxoffice.claim_fetches(integer, text[]), '
-        'boxoffice.complete_fetch(bigint, integer, jsonb, bytea), boxoffice.run_due_tasks() TO %I', role_name);
+    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.version(), boxoffice.check_ready(), '
+        'boxoffice.ingest_webhook(text, jsonb, bytea), boxoffice.ingest_webhook(text, jsonb, text), '
+        'boxoffice.ingest_webhook_rpc(text, jsonb, text, text), boxoffice.ingest_webhooks(text[], jsonb[], bytea[]) TO %I', role_name);
+    IF outbound THEN
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %I', fetching, role_name);
+    ELSE
+        EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM %I', fetching, role_name);
+    END IF;
+    -- The parameters of its calls are bodies and tokens. Whatever else the server logs, it is not to log these.
+    FOREACH setting IN ARRAY ARRAY['log_parameter_max_length', 'log_parameter_max_length_on_error']
+        || CASE WHEN pg_catalog.current_setting('server_version_num')::integer >= 160000
+                THEN ARRAY['auto_explain.log_parameter_max_length'] ELSE '{}' END
+    LOOP
+        BEGIN
+            EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET %s = 0', role_name, pg_catalog.current_database(), setting);
+        EXCEPTION WHEN insufficient_privilege THEN
+            refused := refused || setting;
+        END;
+    END LOOP;
+    IF refused <> '{}' THEN
+        RAISE WARNING 'no right to set % for role "%"', pg_catalog.array_to_string(refused, ', '), role_name
+            USING DETAIL = 'With log_statement or log_min_duration_statement the server logs the parameters of its calls: bodies and path tokens.',
+                  HINT = 'Let a superuser call grant_ingress(), or set them to 0 with ALTER ROLE.';
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.grant_ingress(name) IS 'Gives a role the rights of the worker: it may hand over deliveries and fetched bodies, and can read no table.';
+COMMENT ON FUNCTION boxoffice.grant_ingress(name, boolean) IS 'Gives a role the rights of the worker: it may hand over deliveries and fetched bodies, and can read no table. With outbound => false it may only hand over deliveries; what it had beyond that is taken away. Also keeps the parameters of its calls out of the server''s log.';
 
 CREATE FUNCTION boxoffice.grant_reader(role_name name, event_id text DEFAULT '*', bodies boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql VOLATILE

@@ -36,6 +36,11 @@ pub struct Load {
 impl Requests {
     /// Writes the first `count` of these deliveries as requests to `host`.
     pub fn write(name: &str, host: &str, count: u64, delivery: impl Fn(u64) -> Delivery) -> Result<Requests> {
+        Requests::write_raw(name, count, |i| delivery(i).request(host))
+    }
+
+    /// Writes `count` requests.
+    pub fn write_raw(name: &str, count: u64, request: impl Fn(u64) -> String) -> Result<Requests> {
         let directory = std::env::var_os("BOXOFFICE_TEST_DIR").context("run this with `make bench`")?;
         let directory = Path::new(&directory);
         let requests = Requests {
@@ -46,7 +51,7 @@ impl Requests {
         let mut bytes = BufWriter::new(File::create(&requests.bytes)?);
         let mut lengths = BufWriter::new(File::create(&requests.lengths)?);
         for i in 0..count {
-            let request = delivery(i).request(host);
+            let request = request(i);
             bytes.write_all(request.as_bytes())?;
             writeln!(lengths, "{}", request.len())?;
         }
@@ -62,12 +67,19 @@ impl Requests {
         Ok(load.0)
     }
 
-    /// The same, starting again when all are sent. Also says how many were.
-    pub fn send_in_circles(&self, url: &str, connections: usize, seconds: usize) -> Result<(Load, u64)> {
-        let said = run(Command::new("wrk")
+    /// `wrk` as it sends them, starting again when all are sent.
+    pub fn command(&self, url: &str, connections: usize, seconds: usize) -> Command {
+        let mut command = Command::new("wrk");
+        command
             .args(["-t1", "--timeout", "10s", "-c", &connections.to_string(), "-d", &format!("{seconds}s")])
             .args(["-s", concat!(env!("CARGO_MANIFEST_DIR"), "/wrk.lua"), url, "--"])
-            .args([&self.bytes, &self.lengths]))?;
+            .args([&self.bytes, &self.lengths]);
+        command
+    }
+
+    /// The same, starting again when all are sent. Also says how many were.
+    pub fn send_in_circles(&self, url: &str, connections: usize, seconds: usize) -> Result<(Load, u64)> {
+        let said = run(&mut self.command(url, connections, seconds))?;
         let line = said.lines().find_map(|line| line.strip_prefix("result ")).context("wrk said no result")?;
         let numbers = line.split(' ').map(str::parse).collect::<std::result::Result<Vec<u64>, _>>()?;
         let [answers, microseconds, broken, refused, p50, p99, sent] = numbers[..] else {

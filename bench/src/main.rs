@@ -8,6 +8,7 @@
 mod bodies;
 mod core_cost;
 mod cpu;
+mod flood;
 mod http;
 mod jobs;
 mod machine;
@@ -65,9 +66,19 @@ async fn main() -> Result {
 
     let sync = if options.wants('h') { Some(sync::measure(&server, &options).await?) } else { None };
 
+    let flood = if options.wants('i') { Some(flood::measure(&server, &options).await?) } else { None };
+
     let settings = server.settings().await?;
-    let page =
-        report::page(&report::Input { options: &options, machine: &machine, settings, core, steps, results, sync });
+    let page = report::page(&report::Input {
+        options: &options,
+        machine: &machine,
+        settings,
+        core,
+        steps,
+        results,
+        sync,
+        flood,
+    });
     println!("{page}");
     if options.is_whole() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/BENCHMARKS.md");

@@ -8,12 +8,12 @@ Usage: make bench [QUICK=1] [ARGS=\"...\"]
   --quick         a minute instead of five; the table is printed, but not kept (QUICK=1 does the same)
   --rounds N      rounds of everything that is compared
   --only LETTERS  some of: b floor, c single calls, d batches of 64, e HTTP, f updates and duplicates, g steps,
-                  h synchronisation
+                  h synchronisation, i floods of forgeries
   --help          this
 ";
 
 /// Letters that `--only` takes.
-const PARTS: &str = "bcdefgh";
+const PARTS: &str = "bcdefghi";
 
 /// Clients of pgbench.
 pub const CLIENTS: usize = 8;

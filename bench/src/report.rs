@@ -8,7 +8,7 @@ use crate::options::{CLIENTS, Options};
 use crate::rounds::{Contender, Figure, Results};
 use crate::statistics::Spread;
 use crate::steps::Step;
-use crate::{report_sync, sync};
+use crate::{flood, report_sync, sync};
 
 /// What the page is made of.
 pub struct Input<'a> {
@@ -26,6 +26,8 @@ pub struct Input<'a> {
     pub results: Results,
     /// (h)
     pub sync: Option<sync::Results>,
+    /// (i)
+    pub flood: Option<flood::Results>,
 }
 
 /// Longest that 99 of 100 answers may take at 64 connections, in milliseconds.
@@ -61,7 +63,8 @@ fn write_page(page: &mut String, input: &Input<'_>) -> std::fmt::Result {
     }
     core(page, input)?;
     steps(page, input)?;
-    input.sync.as_ref().map_or(Ok(()), |sync| report_sync::write(page, sync))
+    input.sync.as_ref().map_or(Ok(()), |sync| report_sync::write(page, sync))?;
+    input.flood.as_ref().map_or(Ok(()), |results| flood::write(page, results))
 }
 
 fn floor(page: &mut String, results: &Results) -> std::fmt::Result {

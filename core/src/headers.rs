@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::document;
 use crate::error::{Error, Result};
@@ -12,13 +12,18 @@ pub const PATH_TOKEN: &str = ":path-token";
 /// Pseudo header with the peer's address.
 pub const REMOTE_ADDR: &str = ":remote-addr";
 
-/// What stands in the log instead of a secret.
 /// Stands in the log for a value that must not be there.
 pub const REDACTED: &str = "[redacted]";
 /// Headers that carry credentials whatever the platform.
 const SECRET_NAMES: [&str; 6] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "apikey", PATH_TOKEN];
 /// Parts of a name that give a credential away.
 const SECRET_PARTS: [&str; 3] = ["signature", "token", "secret"];
+
+/// Pseudo header of a sample: how many headers it lacks.
+const LEFT_OUT: &str = ":left-out";
+/// Longest name and value in a sample, in bytes.
+const SAMPLE_NAME: usize = 60;
+const SAMPLE_VALUE: usize = 200;
 
 /// The headers of one delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,20 +95,32 @@ impl Headers {
     /// characters, which jsonb refuses, are left out.
     #[must_use]
     pub fn redacted_json(&self, also: &[&str]) -> String {
-        let secret = |name: &str| {
-            SECRET_NAMES.contains(&name)
-                || SECRET_PARTS.iter().any(|part| name.contains(part))
-                || also.iter().any(|other| other.eq_ignore_ascii_case(name))
-        };
-        let object = self.0.iter().map(|(name, values)| {
-            let show = |value: &String| Value::from(if secret(name) { REDACTED } else { value });
-            let value = match values.as_slice() {
-                [value] => show(value),
-                values => Value::Array(values.iter().map(show).collect()),
-            };
-            (name.clone(), value)
-        });
+        let object = self.0.iter().map(|(name, values)| (name.clone(), redacted(name, values, also)));
         document::canonical(&Value::Object(object.collect()))
+    }
+
+    /// The same for deliveries that were turned away: of at most about `max` bytes, so that strangers cannot make rows large.
+    /// Names and values are cut; `:left-out` says how many headers had no room.
+    #[must_use]
+    pub fn redacted_sample(&self, also: &[&str], max: usize) -> String {
+        let mut object = Map::new();
+        let mut size = 0;
+        for (name, values) in &self.0 {
+            let cut_values: Vec<String> = values.iter().map(|value| cut(value, SAMPLE_VALUE)).collect();
+            let value = redacted(name, &cut_values, also);
+            let name = cut(name, SAMPLE_NAME);
+            // Quotation marks, colon, comma.
+            size += name.len() + value.to_string().len() + 4;
+            if size > max {
+                break;
+            }
+            object.insert(name, value);
+        }
+        let left_out = self.0.len().saturating_sub(object.len());
+        if left_out > 0 {
+            object.insert(LEFT_OUT.to_owned(), left_out.into());
+        }
+        document::canonical(&Value::Object(object))
     }
 
     fn add(&mut self, name: &str, value: Value) -> Result<()> {
@@ -121,6 +138,26 @@ impl Headers {
     fn push(&mut self, name: &str, value: String) {
         self.0.entry(name.to_lowercase()).or_default().push(value);
     }
+}
+
+fn redacted(name: &str, values: &[String], also: &[&str]) -> Value {
+    let secret = SECRET_NAMES.contains(&name)
+        || SECRET_PARTS.iter().any(|part| name.contains(part))
+        || also.iter().any(|other| other.eq_ignore_ascii_case(name));
+    let show = |value: &String| Value::from(if secret { REDACTED } else { value });
+    match values {
+        [value] => show(value),
+        values => Value::Array(values.iter().map(show).collect()),
+    }
+}
+
+/// The beginning of a text, of at most that many bytes.
+fn cut(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let end = (0..=max).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    format!("{}…", &text[..end])
 }
 
 #[cfg(test)]
@@ -155,5 +192,22 @@ mod tests {
         assert_eq!(text.matches(REDACTED).count(), 5);
         assert!(!text.contains("abc"));
         assert!(text.contains(r#""accept":["ab","c"]"#), "{text}");
+    }
+
+    #[test]
+    fn samples_are_bounded_and_hide_secrets_too() {
+        let long = "é".repeat(8000);
+        let many: Vec<(String, String)> = (0..90).map(|n| (format!("x-{n}"), long.clone())).collect();
+        let mut headers = Headers::from_pairs(many);
+        headers.push(":remote-addr", "192.0.2.1".to_owned());
+        headers.push("authorization", "Bearer abc".to_owned());
+        headers.push(&"n".repeat(9000), "1".to_owned());
+        let text = headers.redacted_sample(&[], 1000);
+        assert!(text.len() <= 1050, "{}", text.len());
+        assert!(text.contains(":remote-addr\":\"192.0.2.1\"") && !text.contains("abc"), "{text}");
+        assert!(text.contains("éé…") && text.contains(":left-out\":8"), "{text}");
+        // Nothing is left out of what is short.
+        let short = Headers::from_pairs([("a", "1"), ("x-signature", "abc"), ("a", "2")]);
+        assert_eq!(short.redacted_sample(&["b"], 1000), short.redacted_json(&["b"]));
     }
 }

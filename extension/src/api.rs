@@ -20,9 +20,9 @@ use crate::ingest::Receipt;
 use crate::resource::Report;
 use crate::store::accounts::Change;
 use crate::store::deliveries::Filter;
-use crate::store::timestamp;
+use crate::store::{settings, timestamp};
 use crate::suggest::Suggestion;
-use crate::{finish, replay, suggest};
+use crate::{finish, ready, replay, server, suggest};
 use arguments::{
     apply_one, complete_one, diff_some, explain_one, given, ingest_many, ingest_one, list_some, process_one,
     replay_some, retry_some, sample_one,
@@ -59,7 +59,7 @@ type Steps = (name!(step, &'static str), name!(passed, Option<bool>), name!(deta
 
 #[pg_extern(sql = false)]
 fn version() -> TableIterator<'static, (name!(library_version, &'static str), name!(sql_version, Option<String>))> {
-    TableIterator::once((env!("CARGO_PKG_VERSION"), crate::store::settings::sql_version()))
+    TableIterator::once((ready::LIBRARY, settings::sql_version()))
 }
 
 #[pg_extern(sql = false)]
@@ -181,6 +181,20 @@ fn api_listings(
 #[pg_extern(sql = false)]
 fn suggest_links() -> Rows<Suggested> {
     rows(suggest::suggest(), suggested)
+}
+
+#[pg_extern(sql = false)]
+fn check_ready() -> Rows<(
+    name!(problem, Option<String>),
+    name!(library_version, &'static str),
+    name!(sql_version, Option<String>),
+)> {
+    rows(ready::check().map(|problem| vec![problem]), |problem| (problem, ready::LIBRARY, settings::sql_version()))
+}
+
+#[pg_extern(sql = false)]
+fn hide_statement() {
+    server::hide_statement();
 }
 
 #[pg_extern(sql = false)]

@@ -9,7 +9,7 @@ use pgrx::spi::SpiClient;
 
 use crate::delivery::{Meaning, Understood};
 use crate::error::{Error, Result, body_code, sqlstate};
-use crate::server;
+use crate::patience::Patience;
 use crate::store::compare::{self, Difference};
 use crate::store::deliveries::{Status, Verdict};
 use crate::store::orders::Tell;
@@ -62,6 +62,11 @@ pub fn apply(client: &mut SpiClient<'_>, tasks: &[&Understood]) -> Applied {
     apply_so(client, tasks, Manner::Trusting)
 }
 
+/// The same as part of more that is done in one transaction, which shares its patience.
+pub fn apply_within(client: &mut SpiClient<'_>, tasks: &[&Understood], patience: &mut Patience) -> Applied {
+    apply_with(client, tasks, Manner::Trusting, patience)
+}
+
 /// Applies facts that came with no delivery; fails as a whole.
 pub fn apply_facts(
     client: &mut SpiClient<'_>,
@@ -86,35 +91,61 @@ pub fn apply_facts(
 
 /// The same in the given manner.
 pub fn apply_so(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Applied {
+    apply_with(client, tasks, manner, &mut Patience::default())
+}
+
+fn apply_with(
+    client: &mut SpiClient<'_>,
+    tasks: &[&Understood],
+    manner: Manner,
+    patience: &mut Patience,
+) -> Applied {
     if tasks.iter().all(|t| matches!(t.meaning, Meaning::Ignore(_) | Meaning::Unusable(_))) {
         return Applied {
             verdicts: tasks.iter().map(|t| verdict(t, Ok(News::Nothing))).collect(),
             effects: Effects::default(),
         };
     }
-    match server::in_subtransaction(|| together(client, tasks, manner)) {
+    let all_together = || together(client, tasks, manner);
+    let result = if tasks.len() == 1 { patience.alone(all_together) } else { Patience::together(all_together) };
+    match result {
         Ok((news, effects)) => {
             let verdicts = tasks.iter().zip(news).map(|(task, news)| verdict(task, Ok(news))).collect();
             Applied { verdicts, effects }
         }
-        Err(_) => one_by_one(client, tasks, manner),
+        Err(Error::Locked) if tasks.len() == 1 => {
+            // It has been waited for already.
+            let mut effects = Effects::default();
+            let result = order_by_order(client, tasks[0], careful(manner), Error::Locked, &mut effects, patience);
+            Applied { verdicts: vec![verdict(tasks[0], result)], effects }
+        }
+        Err(_) => one_by_one(client, tasks, manner, patience),
     }
 }
 
-fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Applied {
-    let manner = if manner == Manner::Trusting { Manner::Careful } else { manner };
+fn careful(manner: Manner) -> Manner {
+    if manner == Manner::Trusting { Manner::Careful } else { manner }
+}
+
+fn one_by_one(
+    client: &mut SpiClient<'_>,
+    tasks: &[&Understood],
+    manner: Manner,
+    patience: &mut Patience,
+) -> Applied {
+    let manner = careful(manner);
     let mut all = Effects::default();
     let mut verdicts: Vec<Option<Verdict>> = tasks.iter().map(|_| None).collect();
     // Key order, as in a batch: locks of earlier deliveries are held until the end of the transaction.
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|&i| (tasks[i].platform, tasks[i].order_id.as_deref()));
     for i in order {
-        let result = match server::in_subtransaction(|| together(client, &tasks[i..=i], manner)) {
+        let result = match patience.alone(|| together(client, &tasks[i..=i], manner)) {
             Ok((news, effects)) => {
                 all.add(effects);
                 Ok(news.first().copied().unwrap_or(News::Nothing))
             }
-            Err(error) => order_by_order(client, tasks[i], manner, error, &mut all),
+            Err(error) => order_by_order(client, tasks[i], manner, error, &mut all, patience),
         };
         verdicts[i] = Some(verdict(tasks[i], result));
     }
@@ -129,6 +160,7 @@ fn order_by_order(
     manner: Manner,
     error: Error,
     all: &mut Effects,
+    patience: &mut Patience,
 ) -> Result<News> {
     let Meaning::Apply(facts) = &task.meaning else { return Err(error) };
     let mut orders: BTreeMap<&OrderKey, Vec<Observation>> = BTreeMap::new();
@@ -140,7 +172,7 @@ fn order_by_order(
     }
     for facts in orders.into_values() {
         let alone = Understood { meaning: Meaning::Apply(facts), ..task.without_facts() };
-        if let Ok((_, effects)) = server::in_subtransaction(|| together(client, &[&alone], manner)) {
+        if let Ok((_, effects)) = patience.alone(|| together(client, &[&alone], manner)) {
             all.add(effects);
         }
     }

@@ -31,6 +31,10 @@ pub enum Error {
     },
     /// The server interface refused; carries its own words.
     Spi(String),
+    /// Nothing can be written here; says why not.
+    ReadOnly(&'static str),
+    /// Another session holds a lock for longer than can be waited.
+    Locked,
     /// A statement failed inside a subtransaction that has been rolled back.
     Statement {
         /// SQLSTATE.
@@ -50,6 +54,8 @@ impl Error {
             Error::Body(error) => body_code(error),
             Error::TooMuch { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::Spi(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+            Error::ReadOnly(_) => PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            Error::Locked => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
             Error::Statement { code, .. } => *code,
         }
     }
@@ -63,6 +69,8 @@ impl Error {
             }
             Error::Body(error) => error.to_string(),
             Error::Spi(message) => format!("could not run a statement of boxoffice: {message}"),
+            Error::ReadOnly(why) => format!("nothing can be written: {why}"),
+            Error::Locked => "another session holds a lock on the order, or on a row or table that it needs".to_owned(),
             Error::Statement { message, .. } => message.clone(),
         }
     }
@@ -79,6 +87,8 @@ impl Error {
                 Some("docs/SQL.md lists platforms, kinds and event types.")
             }
             Error::Body(_) => Some("Nothing was stored. explain_webhook() shows each step for a delivery."),
+            Error::ReadOnly(_) => Some("Nothing was stored. Connect to the primary server, in a transaction that may write."),
+            Error::Locked => Some("pg_blocking_pids() and pg_locks show who holds it."),
             Error::Spi(_) | Error::Statement { .. } => None,
         }
     }

@@ -16,6 +16,9 @@ use crate::store::now;
 use crate::store::rejections::{self, Rejection};
 use crate::store::settings::{self, AllSettings};
 
+/// How much of a rejected body is searched for secrets: far more than a sample keeps of it.
+const REJECTED: usize = 4096;
+
 /// A delivery as it arrives.
 pub struct Incoming<'a> {
     /// Name of the platform, as in the URL.
@@ -43,34 +46,38 @@ pub struct Receipt {
 pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
     let now = now();
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links()?;
         let settings = settings::read(client)?;
         let judged: Vec<_> =
             items.iter().map(|i| delivery::judge(i.platform, &i.headers, i.body, &settings, now)).collect();
+        // Of what is turned away only a sample is kept, and seldom.
         let kept_headers: Vec<String> = items
             .iter()
-            .map(|i| {
-                let platform = Platform::from_name(i.platform).and_then(|p| settings.get(&p));
-                let signature = platform.map_or("", |(settings, _)| settings.signature_header.as_str());
-                i.headers.redacted_json(&[signature])
+            .zip(&judged)
+            .map(|(item, judgement)| match judgement {
+                Ok(_) => item.headers.redacted_json(&[signature_header(&settings, item.platform)]),
+                Err(_) => String::new(),
             })
             .collect();
-
         let kept_bodies: Vec<Cow<'_, [u8]>> = items
             .iter()
-            .map(|i| match Platform::from_name(i.platform) {
-                Some(platform) => without_secrets(platform, &settings, &i.headers, i.body),
-                None => Cow::Borrowed(i.body),
+            .zip(&judged)
+            .map(|(item, judgement)| {
+                let body = if judgement.is_ok() { item.body } else { &item.body[..item.body.len().min(REJECTED)] };
+                match Platform::from_name(item.platform) {
+                    Some(platform) => without_secrets(platform, &settings, &item.headers, body),
+                    None => Cow::Borrowed(body),
+                }
             })
             .collect();
-
         let accepted: Vec<&Understood> = judged.iter().flatten().map(|(_, understood)| understood).collect();
         let applied = apply::apply(client, &accepted);
 
         let mut verdicts = applied.verdicts.iter();
         let mut entries = Vec::with_capacity(accepted.len());
         let mut turned_away = Vec::new();
-        for ((body, judgement), headers) in kept_bodies.iter().zip(&judged).zip(&kept_headers) {
+        for (((item, body), judgement), headers) in items.iter().zip(&kept_bodies).zip(&judged).zip(&kept_headers) {
             match judgement {
                 Ok((verified_by, understood)) => entries.extend(verdicts.next().map(|verdict| Entry {
                     platform: understood.platform.as_str(),
@@ -81,9 +88,13 @@ pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
                     fetched_at: None,
                     verdict,
                 })),
-                Err(Rejected { platform, refusal }) => {
-                    turned_away.push(Rejection { platform: *platform, refusal: *refusal, headers, body });
-                }
+                Err(Rejected { platform, refusal }) => turned_away.push(Rejection {
+                    platform: *platform,
+                    refusal: *refusal,
+                    headers: &item.headers,
+                    signature_header: signature_header(&settings, item.platform),
+                    body,
+                }),
             }
         }
         let ids = deliveries::append(client, &entries, now)?;
@@ -98,6 +109,11 @@ pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
     })
 }
 
+fn signature_header<'s>(settings: &'s AllSettings, platform: &str) -> &'s str {
+    let found = Platform::from_name(platform).and_then(|platform| settings.get(&platform));
+    found.map_or("", |(settings, _)| settings.signature_header.as_str())
+}
+
 /// Applies an event by hand: kept and applied like a delivery, without a proof.
 pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Result<Receipt> {
     let platform = known(platform)?;
@@ -105,6 +121,7 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
     let body = platform.manual_body(event_type, data, now)?;
     let understood = delivery::trust(platform, &Headers::default(), body.as_bytes(), now);
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links()?;
         let settings = settings::read(client)?;
         let kept = without_secrets(platform, &settings, &Headers::default(), body.as_bytes());

@@ -15,6 +15,8 @@ mod explain;
 mod fetch;
 mod finish;
 mod ingest;
+mod patience;
+mod ready;
 mod reconcile;
 mod replay;
 mod resource;

@@ -11,6 +11,7 @@ use crate::apply;
 use crate::delivery::{self, Meaning, Understood};
 use crate::error::{Error, Result};
 use crate::ingest::{in_words, known};
+use crate::patience::Patience;
 use crate::store::deliveries::{self, Filter, Kept, Status, Verdict};
 use crate::store::now;
 use crate::store::orders::{self, Tell};
@@ -32,9 +33,10 @@ pub struct Round {
 /// Applies one kept delivery again; returns what became of it, in a word and in words.
 pub fn replay(log_id: i64) -> Result<(&'static str, String)> {
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links()?;
         let verdict =
-            again(client, log_id)?.ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
+            again(client, log_id, &mut Patience::default())?.ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
         Ok((verdict.status.as_str(), in_words(&verdict)))
     })
 }
@@ -49,10 +51,11 @@ pub fn retry(limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Roun
         });
     }
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links()?;
-        let mut round = Round::default();
+        let (mut round, mut patience) = (Round::default(), Patience::default());
         for id in deliveries::due(client, limit, include_dead, filter)? {
-            let Some(verdict) = again(client, id)? else { continue };
+            let Some(verdict) = again(client, id, &mut patience)? else { continue };
             round.tried += 1;
             match verdict.status {
                 Status::Failed => round.failed += 1,
@@ -64,10 +67,10 @@ pub fn retry(limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Roun
     })
 }
 
-fn again(client: &mut SpiClient<'_>, id: i64) -> Result<Option<Verdict>> {
+fn again(client: &mut SpiClient<'_>, id: i64, patience: &mut Patience) -> Result<Option<Verdict>> {
     let Some(kept) = deliveries::lock(client, id)? else { return Ok(None) };
     let task = read(&kept)?;
-    let mut verdict = match apply::apply(client, &[&task]).verdicts.pop() {
+    let mut verdict = match apply::apply_within(client, &[&task], patience).verdicts.pop() {
         Some(verdict) => verdict,
         None => return Ok(None),
     };
@@ -142,13 +145,14 @@ pub fn replay_all(from: Micros, until: Micros, platform: Option<&str>) -> Result
     let platform = platform.map(known).transpose()?;
     let mut sum = Replayed::default();
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links()?;
-        let mut after = 0;
+        let (mut after, mut patience) = (0, Patience::default());
         loop {
             let ids = deliveries::between(client, from, until, platform, after, PORTION)?;
             let Some(last) = ids.last().copied() else { return Ok(sum) };
             for id in ids {
-                let Some(verdict) = again(client, id)? else { continue };
+                let Some(verdict) = again(client, id, &mut patience)? else { continue };
                 sum.replayed += 1;
                 match verdict.status {
                     Status::Processed => sum.changed += 1,

@@ -41,6 +41,7 @@ pub fn apply_resource(platform: &str, kind: &str, body: &[u8], fetched_at: Optio
     let items = resources.items;
     let task = understood(platform, kind, resources);
     Spi::connect_mut(|client| {
+        server::require_writable()?;
         server::lock_links()?;
         let applied = apply::apply(client, &[&task]);
         let Some(verdict) = applied.verdicts.first() else {

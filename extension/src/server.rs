@@ -2,9 +2,12 @@
 #![allow(clippy::result_large_err, reason = "pgrx hands over what it caught by value")]
 #![allow(unsafe_code, reason = "pgrx has no safe form of these calls")]
 
+use std::ffi::CString;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use boxoffice_contract::sqlstate;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
@@ -31,12 +34,110 @@ pub fn lock_links() -> Result<()> {
     Ok(())
 }
 
+/// Fails unless this transaction may write. Without it a standby would say "cannot assign TransactionIds", an internal error.
+pub fn require_writable() -> Result<()> {
+    // SAFETY: reads the server's own state.
+    if unsafe { pg_sys::RecoveryInProgress() } {
+        return Err(Error::ReadOnly("the server is a standby"));
+    }
+    // SAFETY: a plain global of this backend.
+    if unsafe { pg_sys::XactReadOnly } {
+        return Err(Error::ReadOnly("the transaction is read-only"));
+    }
+    Ok(())
+}
+
+/// Like [`in_subtransaction`], and no lock is waited for longer than `limit`: then the result is [`Error::Locked`].
+pub fn in_subtransaction_with_lock_timeout<T>(limit: Duration, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let set = pg_sys::GucAction::GUC_ACTION_SAVE;
+    let limit = limit.as_millis().max(1);
+    // SAFETY: what the server does for the SET of a function: a level of its own, which ends below, or with the transaction
+    // when an error is thrown on. The value is text that the setting takes, as any user may set it.
+    let level = unsafe {
+        // Whoever waits less has reasons.
+        let present = u128::try_from(pg_sys::LockTimeout).unwrap_or_default();
+        let limit = if present > 0 { limit.min(present) } else { limit };
+        let level = pg_sys::NewGUCNestLevel();
+        if let Ok(value) = CString::new(limit.to_string()) {
+            let (user, session) = (pg_sys::GucContext::PGC_USERSET, pg_sys::GucSource::PGC_S_SESSION);
+            pg_sys::set_config_option(c"lock_timeout".as_ptr(), value.as_ptr(), user, session, set, true, 0, false);
+        }
+        level
+    };
+    let result = subtransaction(work, |code| code == PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE || stays_inside(code));
+    // SAFETY: the level begun above; those above it have ended with the subtransaction.
+    unsafe { pg_sys::AtEOXact_GUC(true, level) }
+    match result {
+        Err(Error::Statement { code: PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, .. }) => Err(Error::Locked),
+        other => other,
+    }
+}
+
 /// Runs `work` in a subtransaction: its effects stay when it succeeds and are gone when it fails.
 ///
 /// # Errors
 /// What `work` returned, or the statement that failed. Trouble that is not the data's fault (cancellation, shutdown, full
 /// disk, deadlock …) is not returned but thrown on: the whole transaction has to end.
 pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    subtransaction(work, stays_inside)
+}
+
+/// Runs `work` in a subtransaction of which nothing stays. Errors of statements are thrown on.
+pub fn in_undone_subtransaction(work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mut reached = false;
+    let undone = || {
+        work()?;
+        reached = true;
+        Err(Error::Spi("undone on purpose".to_owned()))
+    };
+    let result = subtransaction::<()>(undone, |_| false);
+    if reached { Ok(()) } else { result }
+}
+
+/// Fails as a delivery would when the disk is full: writes a temporary file and lets it go. A row would not tell, since it
+/// often fits on a page that is there; and rows that need new pages each time would make their table grow.
+pub fn try_disk() {
+    const BLOCK: usize = 8192;
+    const BLOCKS: usize = 16;
+    // SAFETY: a plain global, in kilobytes; -1 is no limit.
+    if (0..(BLOCKS * BLOCK / 1024) as i32).contains(&unsafe { pg_sys::temp_file_limit }) {
+        return; // It would be refused because of that.
+    }
+    // Not zeros: a file system may need no space for those.
+    let mut block = [0_u8; BLOCK];
+    block.iter_mut().enumerate().for_each(|(i, byte)| *byte = (i * 167 + i / 256) as u8);
+    // SAFETY: the server's own files for sorts and the like. Should writing fail, the file ends with the transaction.
+    unsafe {
+        let file = pg_sys::BufFileCreateTemp(false);
+        for _ in 0..BLOCKS {
+            pg_sys::BufFileWrite(file, block.as_mut_ptr().cast(), BLOCK);
+        }
+        pg_sys::BufFileClose(file);
+    }
+}
+
+/// Keeps the running statement out of the log should it fail, until the end of the function that has called.
+pub fn hide_statement() {
+    let (set, session) = (pg_sys::GucAction::GUC_ACTION_SAVE, pg_sys::GucSource::PGC_S_SESSION);
+    // As a superuser might: who may not set it has no less reason to hide a secret.
+    let superuser = pg_sys::GucContext::PGC_SUSET;
+    // SAFETY: a setting and a value that exist; the level is that of the calling function, which ends with it.
+    unsafe {
+        pg_sys::set_config_option(
+            c"log_min_error_statement".as_ptr(),
+            c"panic".as_ptr(),
+            superuser,
+            session,
+            set,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
+/// `returned`: which errors of statements are returned.
+fn subtransaction<T>(work: impl FnOnce() -> Result<T>, returned: impl Fn(PgSqlErrorCode) -> bool) -> Result<T> {
     // SAFETY: the sequence of PL/pgSQL's exception blocks: context and owner saved before, restored after, in both ways.
     let (context, owner) = unsafe {
         let saved = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -56,7 +157,7 @@ pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     }
     match caught {
         Ok(result) => result,
-        Err(CaughtError::PostgresError(report)) if is_about_the_data(report.sql_error_code()) => {
+        Err(CaughtError::PostgresError(report)) if returned(report.sql_error_code()) => {
             Err(Error::Statement { code: report.sql_error_code(), message: report.message().to_owned() })
         }
         Err(other) => other.rethrow(),
@@ -64,10 +165,8 @@ pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// Whether an error says something about the delivery (or about a trigger of the user's) rather than about the server.
-fn is_about_the_data(code: PgSqlErrorCode) -> bool {
-    let state = crate::error::sqlstate(code);
-    // XX000 is not among them: pgrx calls every SQLSTATE so that it does not know, and triggers may have made up their own.
-    !["08", "25", "40", "53", "55", "57", "58", "F0", "XX001", "XX002"].iter().any(|class| state.starts_with(class))
+fn stays_inside(code: PgSqlErrorCode) -> bool {
+    !sqlstate::meaning(&crate::error::sqlstate(code)).ends_call
 }
 
 /// Number of the backend process, to spread counters.

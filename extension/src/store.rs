@@ -7,6 +7,7 @@ pub mod events;
 pub mod jobs;
 pub mod orders;
 pub mod plan;
+pub mod probe;
 pub mod projection;
 pub mod rejections;
 pub mod reports;

@@ -9,18 +9,25 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
-use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 use crate::availability::Availability;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::door::Door;
 use crate::health::{self, Probe};
+use crate::memory::Budget;
 use crate::metrics::{Gauges, Metrics};
-use crate::queue::{Budget, Item, Queue};
+use crate::places::{Phase, Place, Places, Record};
+use crate::queue::{Item, Queue};
 use crate::respond::{self, Answer, Problem};
 use crate::route::{self, Route, route};
+use crate::source::Source;
 use crate::store::{Delivery, Store};
 use crate::{headers, log, webhook};
+
+/// How long somebody who is refused waits for his answer.
+const TARPIT: Duration = Duration::from_secs(2);
 
 /// What requests share.
 pub struct App<S: Store> {
@@ -36,8 +43,10 @@ pub struct App<S: Store> {
     pub metrics: Arc<Metrics>,
     /// Memory for bodies.
     pub budget: Arc<Budget>,
-    /// Free places for connections.
-    pub slots: Arc<Semaphore>,
+    /// Places for connections.
+    pub places: Arc<Places>,
+    /// Who comes in before whom.
+    pub door: Arc<Door>,
     /// Asks the database for `/ready`.
     pub probe: Probe<S>,
     /// Set when the worker is stopping.
@@ -75,7 +84,7 @@ impl Done {
 
 impl<S: Store> App<S> {
     /// Answers a request of `peer`.
-    pub async fn handle(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    pub async fn handle(&self, request: Request<Incoming>, peer: IpAddr, place: &Place) -> Answer {
         let started = Instant::now();
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (parts, body) = request.into_parts();
@@ -84,7 +93,7 @@ impl<S: Store> App<S> {
         let mut done = match route {
             Route::Webhook { platform: name, token } => {
                 platform = Some(name);
-                self.deliver(&parts, body, name, token, peer).await
+                self.deliver(Arriving { parts: &parts, body, platform: name, token }, peer, place).await
             }
             other => {
                 webhook::linger(body, &parts.headers);
@@ -93,7 +102,7 @@ impl<S: Store> App<S> {
         };
         let status = done.answer.status().as_u16();
         self.metrics.request(platform, done.known, status, &done.outcome);
-        if self.slots.available_permits() == 0 {
+        if self.places.are_full() {
             // Others wait for a place: whoever has been answered makes room.
             done.answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -119,9 +128,10 @@ impl<S: Store> App<S> {
         match route {
             Route::Live => Done::page(health::live(), "live"),
             Route::Ready => {
-                let serving = !self.stopping.load(Ordering::Relaxed) && self.availability.count() > 0;
+                let stopping = self.stopping.load(Ordering::Relaxed).then_some("the worker is stopping");
+                let trouble = stopping.or_else(|| self.availability.trouble());
                 // Boxed: connecting to a database is a large future, and each connection would reserve room for it.
-                Done::page(Box::pin(self.probe.ready(serving)).await, "ready")
+                Done::page(Box::pin(self.probe.ready(trouble)).await, "ready")
             }
             Route::Metrics => {
                 let page = self.metrics.render(self.gauges());
@@ -134,54 +144,85 @@ impl<S: Store> App<S> {
     }
 
     fn gauges(&self) -> Gauges {
+        let (suspects, waiting) = self.door.counts();
         Gauges {
             queue_depth: self.queue.len(),
             buffered_bytes: self.budget.used(),
             db_connected: self.availability.count(),
-            http_connections: self.config.max_connections.saturating_sub(self.slots.available_permits()),
+            http_connections: self.places.taken(),
             fetches_in_flight: self.desk.in_flight(),
+            connections_evicted: self.places.evicted(),
+            suspects,
+            waiting,
         }
     }
 
-    async fn deliver(
-        &self,
-        parts: &Parts,
-        mut body: Incoming,
-        platform: &str,
-        token: Option<&str>,
-        peer: IpAddr,
-    ) -> Done {
-        let config = &self.config;
-        let started = Instant::now();
-        let mut held = self.budget.hold();
-        // A body that cannot be kept is not worth reading.
-        let body_read = match self.availability.is_away() {
-            true => Err(Problem::Away),
-            false => webhook::read(&mut body, config.max_body_bytes, config.body_timeout, &mut held).await,
+    /// `place`: of the connection that it has come over.
+    async fn deliver(&self, request: Arriving<'_>, peer: IpAddr, place: &Place) -> Done {
+        let Arriving { parts, mut body, platform, token } = request;
+        let (config, started) = (&self.config, Instant::now());
+        let refuse = |problem: Problem, body: Incoming| {
+            webhook::linger(body, &parts.headers);
+            Done::problem(problem, 0)
         };
+        // A body that cannot be kept is not worth reading.
+        if self.availability.is_away() {
+            return refuse(Problem::Away, body);
+        }
+        let remote = config.proxies.sender(&parts.headers, peer);
+        let visit = self.door.visit(&parts.headers, Source::of(remote), platform, token);
+        let entry = match self.door.enter(&visit, place.record()).await {
+            Ok(entry) => entry,
+            Err(wait) => {
+                // Whoever does not wait for his answer is no faster by that.
+                place.enter(Phase::Refused);
+                if !self.places.are_full() {
+                    sleep(TARPIT).await;
+                }
+                webhook::linger_a_little(body, &parts.headers);
+                let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+                return Done::problem(Problem::TooMany(seconds), 0);
+            }
+        };
+        let mut held = self.budget.hold(entry.lane);
+        let limits = webhook::Limits { max: config.max_body_bytes, time: config.body_timeout, rate: config.body_rate };
+        place.enter(Phase::Body);
+        let body_read = webhook::read(&mut body, limits, &mut held).await;
+        place.enter(Phase::Working);
         let bytes = match body_read {
             Ok(bytes) => bytes,
             Err(problem) => {
-                webhook::linger(body, &parts.headers);
-                return Done::problem(problem, 0);
+                if problem == Problem::BodyTimeout {
+                    self.door.slow(&visit);
+                }
+                return refuse(problem, body);
             }
         };
         let (body_bytes, read) = (bytes.len(), started.elapsed());
-        let remote = headers::remote_addr(&parts.headers, peer, config.trust_forwarded);
         let headers = headers::to_json(&parts.headers, token, remote);
         if !held.grow(headers.len()) {
             return Done::problem(Problem::QueueFull, body_bytes);
         }
-        let (item, outcome) = Item::new(Delivery { platform: platform.to_owned(), headers, body: bytes }, held);
+        let delivery = Delivery { platform: platform.to_owned(), headers, body: bytes };
+        let (item, outcome) = Item::new(delivery, visit, entry, held);
         self.queue.push(item);
         // An item is always answered, so an error is a pump that was stopped in mid-call.
         match outcome.await.unwrap_or(Err(Problem::Uncertain)) {
             Ok(row) => {
                 let (answer, outcome) = respond::decided(&row);
                 let known = row.http_status != 404;
+                place.set_record(if row.is_believed() { Record::Believed } else { Record::Rejected });
                 Done { answer, outcome: outcome.to_owned(), known, body_bytes, read }
             }
             Err(problem) => Done { read, ..Done::problem(problem, body_bytes) },
         }
     }
+}
+
+/// A delivery on its way in.
+struct Arriving<'r> {
+    parts: &'r Parts,
+    body: Incoming,
+    platform: &'r str,
+    token: Option<&'r str>,
 }

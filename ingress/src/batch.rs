@@ -11,11 +11,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use crate::availability::Availability;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::door::Door;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::queue::{Item, Queue};
+use crate::queue::{Item, Queue, Takes};
 use crate::respond::{Class, Problem};
-use crate::store::{Delivery, Session, Store, StoreError};
+use crate::store::{Delivery, Row, Session, Store, StoreError};
 
 /// First pause after a failed attempt to connect; doubled each time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -38,6 +39,8 @@ pub struct Pump<S> {
     pub store: Arc<S>,
     /// Where deliveries come from.
     pub queue: Arc<Queue>,
+    /// Who is told whom the database believes.
+    pub door: Arc<Door>,
     /// Where connections are reported.
     pub availability: Arc<Availability>,
     /// Who is told that there is something to fetch.
@@ -50,7 +53,7 @@ pub struct Pump<S> {
 
 impl<S: Store> Pump<S> {
     /// Works until the queue is closed and empty, or closed and the database away.
-    pub async fn run(self: Arc<Self>) {
+    pub async fn run(self: Arc<Self>, mut takes: Takes) {
         let mut failures = 0;
         while let Some(mut session) = self.connect(&mut failures).await {
             let connected = self.availability.connected();
@@ -60,9 +63,12 @@ impl<S: Store> Pump<S> {
                     biased;
                     // An idle connection that dies is replaced at once, not by the next delivery's failure.
                     () = session.closed() => break,
-                    batch = self.queue.pop(self.config.batch_max, self.config.batch_bytes) => batch,
+                    batch = self.queue.pop(takes, self.config.batch_max, self.config.batch_bytes) => batch,
                 };
-                let Some(batch) = batch else { return };
+                let Some((lane, batch)) = batch else { return };
+                if let Takes::Both(last) = &mut takes {
+                    *last = lane;
+                }
                 match self.carry(&mut session, batch).await {
                     Usable::Yes => failures = 0,
                     Usable::No => break,
@@ -97,6 +103,7 @@ impl<S: Store> Pump<S> {
                 Ok(session) => return Some(session),
                 Err(error) => {
                     *failures = failures.saturating_add(1);
+                    self.availability.unreachable(error.words());
                     report("database_connect_failed", &error, &[("attempt", (*failures).into())]);
                 }
             }
@@ -114,6 +121,7 @@ impl<S: Store> Pump<S> {
         let mut work = vec![batch];
         while let Some(mut items) = work.pop() {
             let called = Instant::now();
+            let calling = self.availability.calling();
             let result = {
                 let deliveries: Vec<&Delivery> = items.iter().map(|item| &item.delivery).collect();
                 match timeout(deadline.saturating_sub(started.elapsed()), session.ingest(&deliveries)).await {
@@ -123,13 +131,16 @@ impl<S: Store> Pump<S> {
                     }
                 }
             };
+            drop(calling);
             let error = match result {
                 Ok(rows) if rows.len() == items.len() => {
+                    self.availability.kept();
                     self.metrics.commit(items.len(), called.elapsed());
                     if rows.iter().any(|row| row.outcome == QUEUED) {
                         self.desk.want();
                     }
                     for (item, row) in items.into_iter().zip(rows) {
+                        self.tell_the_door(&item, &row);
                         item.answer(Ok(row));
                     }
                     continue;
@@ -154,6 +165,7 @@ impl<S: Store> Pump<S> {
                 continue;
             }
             report("ingest_failed", &error, &[("deliveries", items.len().into())]);
+            self.availability.failed(error.words());
             let usable = !matches!(error.class, Class::Session | Class::Lost);
             answer_all(items, if error.class == Class::Lost { Problem::Uncertain } else { Problem::Failed });
             if !usable {
@@ -163,6 +175,18 @@ impl<S: Store> Pump<S> {
             }
         }
         Usable::Yes
+    }
+}
+
+impl<S> Pump<S> {
+    /// Before the next batch is made up: what it knows decides who travels with whom.
+    fn tell_the_door(&self, item: &Item, row: &Row) {
+        if !row.is_believed() {
+            let confirmed = row.http_status != 404;
+            self.door.rejected(&item.visit, item.entry, item.delivery.body.len(), confirmed);
+        } else if self.door.believed(&item.visit) {
+            self.queue.promote(item.visit.source);
+        }
     }
 }
 

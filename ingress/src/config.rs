@@ -1,12 +1,19 @@
 //! The resolved configuration: every value checked, with its unit in its type. A wrong value names its variable.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::config::Host;
 
+use crate::door::Quotas;
 use crate::fetch_config::FetchConfig;
+use crate::pooler::Pooler;
 use crate::settings::{self, Setting, Strings, UsageError};
+use crate::source::Proxies;
+
+/// What was before `BOXOFFICE_TRUSTED_PROXIES`. Not heeding it would take all senders for one.
+const GONE: &str = "BOXOFFICE_TRUST_FORWARDED";
 
 /// How this process works.
 #[derive(Debug, Clone)]
@@ -15,6 +22,8 @@ pub struct Config {
     pub database: tokio_postgres::Config,
     /// Certificates that the database's certificate is checked against.
     pub root_cert: Option<PathBuf>,
+    /// What sits between us and it.
+    pub pooler: Pooler,
     /// Address to listen on, `host:port`.
     pub listen: String,
     /// Connections that carry deliveries.
@@ -41,18 +50,24 @@ pub struct Config {
     pub max_header_bytes: usize,
     /// HTTP connections at a time.
     pub max_connections: usize,
+    /// Of them, from one address.
+    pub source_connections: usize,
+    /// How much is taken of those who are not believed.
+    pub quotas: Quotas,
     /// Longest time for the headers of a request.
     pub header_timeout: Duration,
     /// Longest time for a body.
     pub body_timeout: Duration,
+    /// Least bytes a second of a body; 0 is no limit.
+    pub body_rate: usize,
     /// Longest time without a request.
     pub idle_timeout: Duration,
     /// Time to finish after a signal.
     pub drain_timeout: Duration,
     /// The outbound pump.
     pub fetch: FetchConfig,
-    /// Whether `x-forwarded-for` is believed.
-    pub trust_forwarded: bool,
+    /// Whose `x-forwarded-for` is believed.
+    pub proxies: Arc<Proxies>,
     /// Whether each request is logged.
     pub debug: bool,
 }
@@ -64,6 +79,10 @@ impl Config {
         let seconds = |setting| seconds(setting, &required(strings, setting)?);
         let switch = |setting| switch(setting, &required(strings, setting)?);
         let megabyte = 1 << 20;
+        if strings.get(GONE)?.is_some() {
+            let why = "names the proxies whose x-forwarded-for is believed; BOXOFFICE_TRUST_FORWARDED is gone";
+            return Err(wrong(&settings::TRUSTED_PROXIES, why));
+        }
         let config = Config {
             database: match optional(strings, &settings::INGRESS_DATABASE_URL)? {
                 Some(url) => database(&settings::INGRESS_DATABASE_URL, &url)?,
@@ -75,6 +94,7 @@ impl Config {
                 },
             },
             root_cert: optional(strings, &settings::PGSSLROOTCERT)?.map(PathBuf::from),
+            pooler: pooler(&settings::POOLER, &required(strings, &settings::POOLER)?)?,
             listen: listen(&settings::LISTEN, required(strings, &settings::LISTEN)?)?,
             db_connections: number(&settings::DB_CONNECTIONS, 1, 64)?,
             batch_max: number(&settings::BATCH_MAX, 1, 10_000)?,
@@ -90,12 +110,21 @@ impl Config {
             // hyper's own lower limit
             max_header_bytes: number(&settings::MAX_HEADER_BYTES, 8192, megabyte)?,
             max_connections: number(&settings::MAX_CONNECTIONS, 1, 100_000)?,
+            source_connections: number(&settings::SOURCE_CONNECTIONS, 1, 100_000)?,
+            quotas: Quotas {
+                source: quota(&settings::SOURCE_REJECTED, &required(strings, &settings::SOURCE_REJECTED)?)?,
+                platform: quota(&settings::PLATFORM_REJECTED, &required(strings, &settings::PLATFORM_REJECTED)?)?,
+            },
             header_timeout: seconds(&settings::HEADER_SECONDS)?,
             body_timeout: seconds(&settings::BODY_SECONDS)?,
+            body_rate: number(&settings::BODY_RATE, 0, megabyte)?,
             idle_timeout: seconds(&settings::IDLE_SECONDS)?,
             drain_timeout: seconds(&settings::DRAIN_SECONDS)?,
             fetch: FetchConfig::from_strings(strings)?,
-            trust_forwarded: switch(&settings::TRUST_FORWARDED)?,
+            proxies: match optional(strings, &settings::TRUSTED_PROXIES)? {
+                Some(list) => Arc::new(Proxies::parse(&list).map_err(|why| wrong(&settings::TRUSTED_PROXIES, &why))?),
+                None => Arc::default(),
+            },
             debug: switch(&settings::DEBUG_WEBHOOKS)?,
         };
         if config.queue_bytes < config.max_body_bytes {
@@ -176,11 +205,24 @@ pub(crate) fn seconds(setting: &Setting, text: &str) -> Result<Duration, UsageEr
     }
 }
 
+fn quota(setting: &Setting, text: &str) -> Result<u32, UsageError> {
+    number(setting, text, 0, 1_000_000).map(|quota| u32::try_from(quota).unwrap_or(u32::MAX))
+}
+
 fn switch(setting: &Setting, text: &str) -> Result<bool, UsageError> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "on" | "yes" => Ok(true),
         "false" | "0" | "off" | "no" => Ok(false),
         _ => Err(wrong(setting, &format!("must be true or false, not `{text}`"))),
+    }
+}
+
+fn pooler(setting: &Setting, text: &str) -> Result<Pooler, UsageError> {
+    match text {
+        "auto" => Ok(Pooler::Auto),
+        "session" => Ok(Pooler::Session),
+        "transaction" => Ok(Pooler::Transaction),
+        _ => Err(wrong(setting, &format!("must be auto, session or transaction, not `{text}`"))),
     }
 }
 

@@ -27,7 +27,9 @@ fn defaults() {
     assert_eq!((config.db_connections, config.batch_max, config.queue_max), (2, 256, 4096));
     assert_eq!((config.max_body_bytes, config.queue_bytes), (1 << 20, 64 << 20));
     assert_eq!((config.idle_timeout, config.drain_timeout), (Duration::from_secs(75), Duration::from_secs(20)));
-    assert!(!config.trust_forwarded && !config.debug);
+    assert_eq!(config.quotas, Quotas { source: 60, platform: 600 });
+    assert_eq!((config.source_connections, config.body_rate, config.pooler), (256, 1024, Pooler::Auto));
+    assert!(*config.proxies == Proxies::default() && !config.debug);
     let fetch = &config.fetch;
     assert_eq!((fetch.concurrency, fetch.connections, fetch.max_bytes), (8, 2, 32 << 20));
     assert_eq!((fetch.timeout, fetch.connect_timeout), (Duration::from_secs(60), Duration::from_secs(10)));
@@ -54,6 +56,12 @@ fn a_wrong_value_names_its_variable_and_flag() {
         ("BOXOFFICE_IDLE_SECONDS", "0"),
         ("BOXOFFICE_BODY_SECONDS", "1e9"),
         ("DEBUG_WEBHOOKS", "maybe"),
+        ("BOXOFFICE_POOLER", "pgbouncer"),
+        ("BOXOFFICE_TRUSTED_PROXIES", "true"),
+        ("BOXOFFICE_SOURCE_CONNECTIONS", "0"),
+        ("BOXOFFICE_SOURCE_REJECTED", "-1"),
+        ("BOXOFFICE_PLATFORM_REJECTED", "1.5"),
+        ("BOXOFFICE_BODY_BYTES_PER_SECOND", "slow"),
         ("BOXOFFICE_LISTEN", "8080"),
         ("BOXOFFICE_LISTEN", "host:70000"),
         ("BOXOFFICE_QUEUE_MAX", ""),
@@ -69,6 +77,14 @@ fn a_wrong_value_names_its_variable_and_flag() {
         let flag = settings::ALL.iter().find(|setting| setting.name == name).unwrap().flag;
         assert!(message.starts_with(&format!("{name} ({flag}): ")), "{message}");
     }
+}
+
+#[test]
+fn a_setting_that_is_gone_says_what_is_in_its_place() {
+    let message = error("BOXOFFICE_TRUST_FORWARDED", "true");
+    assert!(message.starts_with("BOXOFFICE_TRUSTED_PROXIES (--trusted-proxies): "), "{message}");
+    let named = Config::from_strings(&map(&[("BOXOFFICE_TRUSTED_PROXIES", "10.0.0.0/8, ::1")])).unwrap();
+    assert!(named.proxies.have("10.1.2.3".parse().unwrap()) && named.proxies.have("::1".parse().unwrap()));
 }
 
 #[test]

@@ -21,16 +21,24 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
+use crate::places::{Phase, Place};
 use crate::store::Store;
 
-/// Serves one connection until it ends, takes too long, or the worker stops (then after the request in flight).
-pub async fn serve<S: Store>(app: Arc<App<S>>, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
-    let clock = Arc::new(Clock::new(app.config.header_timeout, app.config.idle_timeout));
+/// Serves one connection until it ends, takes too long, has to go, or the worker stops (then after the request in flight).
+pub async fn serve<S: Store>(
+    app: Arc<App<S>>,
+    stream: TcpStream,
+    peer: IpAddr,
+    place: Place,
+    mut stop: watch::Receiver<bool>,
+) {
+    let place = Arc::new(place);
+    let clock = Arc::new(Clock::new(app.config.header_timeout, app.config.idle_timeout, Arc::clone(&place)));
     let service = service_fn(|request| {
         clock.working();
         let (app, clock) = (Arc::clone(&app), Arc::clone(&clock));
         async move {
-            let answer = app.handle(request, peer).await;
+            let answer = app.handle(request, peer, &clock.place).await;
             clock.idle();
             Ok::<_, std::convert::Infallible>(answer)
         }
@@ -67,6 +75,7 @@ pub async fn serve<S: Store>(app: Arc<App<S>>, stream: TcpStream, peer: IpAddr, 
         tokio::select! {
             // Ended or too slow. An error on the wire is the client's business, and ends the connection like anything else.
             () = driven => return,
+            () = place.has_to_go() => return,
             _ = stop.wait_for(|stop| *stop), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
@@ -84,19 +93,21 @@ struct Clock {
     between: AtomicBool,
     header: Duration,
     idle: Duration,
+    place: Arc<Place>,
 }
 
 const NEVER: u64 = u64::MAX;
 
 impl Clock {
     /// The first request is due now.
-    fn new(header: Duration, idle: Duration) -> Clock {
+    fn new(header: Duration, idle: Duration, place: Arc<Place>) -> Clock {
         let clock = Clock {
             begin: Instant::now(),
             deadline: AtomicU64::new(NEVER),
             between: AtomicBool::new(false),
             header,
             idle,
+            place,
         };
         clock.within(header);
         clock
@@ -110,17 +121,21 @@ impl Clock {
     fn working(&self) {
         self.between.store(false, Ordering::Relaxed);
         self.deadline.store(NEVER, Ordering::Relaxed);
+        self.place.enter(Phase::Working);
     }
 
     /// The answer is made. Also limits how long a client may take to read it.
     fn idle(&self) {
         self.between.store(true, Ordering::Relaxed);
         self.within(self.idle);
+        self.place.enter(Phase::Idle);
     }
 
-    fn byte(&self) {
+    fn came(&self, bytes: usize) {
+        self.place.came(bytes);
         if self.between.swap(false, Ordering::Relaxed) {
             self.within(self.header);
+            self.place.enter(Phase::Headers);
         }
     }
 
@@ -142,8 +157,9 @@ impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.clock.byte();
+        let came = buf.filled().len() - before;
+        if came > 0 {
+            self.clock.came(came);
         }
         result
     }

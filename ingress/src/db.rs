@@ -1,49 +1,54 @@
-//! The real [`Store`]: PostgreSQL. Connections, errors and the inbound calls; the outbound ones are in
-//! [`crate::db_outbound`]. Only these two modules know SQL.
+//! The real [`Store`]: PostgreSQL. Errors and the inbound calls; the outbound ones are in [`crate::db_outbound`]. Only these
+//! two modules know SQL.
 
 use std::error::Error as _;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use boxoffice_contract::sqlstate;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{AsyncMessage, Client, Statement};
+use tokio_postgres::types::Type;
 
 use crate::config::Config;
 use crate::db_outbound::PgOutbound;
-use crate::respond::{Class, classify};
+use crate::link::{Call, Link, Links, Prepared};
+use crate::log;
+use crate::pooler::Pooler;
+use crate::respond::Class;
 use crate::settings::{PGSSLROOTCERT, UsageError};
-use crate::store::{Delivery, Row, Session, Store, StoreError, Versions, Wake};
+use crate::store::{Delivery, Readiness, Row, Session, Store, StoreError, Versions, Wake};
 use crate::tls::Tls;
 
 /// The casts matter: an overload with a text body exists, and untyped parameters would choose it.
-const INGEST: &str = "SELECT log_id, outcome, http_status, message \
-     FROM boxoffice.ingest_webhooks($1::text[], $2::text[]::jsonb[], $3::bytea[])";
-const PING: &str = "SELECT library_version::text, sql_version::text FROM boxoffice.version()";
+static INGEST: Call = Call {
+    text: "SELECT log_id, outcome, http_status, message \
+           FROM boxoffice.ingest_webhooks($1::text[], $2::text[]::jsonb[], $3::bytea[])",
+    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::BYTEA_ARRAY],
+};
+static READY: Call =
+    Call { text: "SELECT problem, library_version::text, sql_version::text FROM boxoffice.check_ready()", types: &[] };
 
 /// Shown in `pg_stat_activity`.
 const APPLICATION: &str = "boxoffice-ingress";
 /// A peer that vanished without a word is noticed after about a minute, not after two hours.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// Asking the server to give up a call is best effort.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 /// A message for the log is cut here, in characters.
 const MESSAGE_MAX: usize = 200;
 
 /// A PostgreSQL database with the extension.
 #[derive(Clone)]
 pub struct Postgres {
-    config: tokio_postgres::Config,
-    tls: Tls,
-    setup: String,
+    links: Links,
     /// Over all hosts of the URL.
     longest_attempt: Duration,
     /// Whether the database has been told which accounts this process holds.
     pub(crate) announced: Arc<AtomicBool>,
+    /// It has been said that there is a pooler.
+    noticed: Arc<AtomicBool>,
 }
 
 impl Postgres {
@@ -67,46 +72,31 @@ impl Postgres {
         database.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
         let tls = Tls::new(database.get_ssl_mode(), config.root_cert.as_deref())
             .map_err(|why| UsageError(format!("{} ({}): {why}", PGSSLROOTCERT.name, PGSSLROOTCERT.flag)))?;
-        let setup = format!(
-            "SET statement_timeout = {}; SET client_min_messages = error",
-            config.batch_timeout.as_millis().max(1)
-        );
-        Ok(Postgres { config: database, tls, setup, longest_attempt, announced: Arc::default() })
+        let links = Links { config: database, tls, pooler: config.pooler, limit: config.batch_timeout };
+        Ok(Postgres { links, longest_attempt, announced: Arc::default(), noticed: Arc::default() })
     }
 
     /// A connection that is set up. `wake` is called at every notification.
     pub(crate) async fn link(&self, wake: Option<Wake>) -> Result<Link, tokio_postgres::Error> {
-        let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
-        let (gone, closed) = watch::channel(());
-        tokio::spawn(async move {
-            // An error also reaches whoever has a call in flight; what is left is that the connection is gone.
-            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-                if let (AsyncMessage::Notification(_), Some(wake)) = (message, &wake) {
-                    wake();
-                }
-            }
-            drop(gone);
-        });
-        let link = Link { client, closed, tls: self.tls.clone(), busy: false };
-        link.client.batch_execute(&self.setup).await?;
+        let link = self.links.open(wake).await?;
+        if link.is_pooled() && self.links.pooler == Pooler::Auto && !self.noticed.swap(true, Ordering::Relaxed) {
+            log::info(
+                "pooler_noticed",
+                &[("hint", "BOXOFFICE_POOLER=session if it keeps connections for a session".into())],
+            );
+        }
         Ok(link)
     }
 
     async fn open(&self) -> Result<PgSession, tokio_postgres::Error> {
         let link = self.link(None).await?;
-        let ingest = link.client.prepare(INGEST).await?;
+        let ingest = link.prepare(&INGEST).await?;
         Ok(PgSession { link, ingest })
     }
 
     /// Connecting ends in bounded time.
-    async fn bounded<T>(
-        &self,
-        opening: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T, StoreError> {
-        match timeout(self.longest_attempt, opening).await {
-            Ok(result) => result.map_err(|error| failure(&error)),
-            Err(_) => Err(lost("connecting took too long")),
-        }
+    async fn bounded<T>(&self, opening: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        timeout(self.longest_attempt, opening).await.unwrap_or_else(|_| Err(lost("connecting took too long")))
     }
 }
 
@@ -115,7 +105,7 @@ impl Store for Postgres {
     type Outbound = PgOutbound;
 
     async fn connect(&self) -> Result<PgSession, StoreError> {
-        self.bounded(self.open()).await
+        self.bounded(async { self.open().await.map_err(|error| failure(&error)) }).await
     }
 
     async fn connect_outbound(&self, accounts: &[String], wake: Option<Wake>) -> Result<PgOutbound, StoreError> {
@@ -123,37 +113,10 @@ impl Store for Postgres {
     }
 }
 
-/// A connection; its end, and the end of calls that nobody waits for.
-pub(crate) struct Link {
-    pub(crate) client: Client,
-    /// Fails when the connection's task has ended.
-    closed: watch::Receiver<()>,
-    tls: Tls,
-    /// A call is on the wire.
-    pub(crate) busy: bool,
-}
-
-impl Link {
-    pub(crate) async fn closed(&mut self) {
-        // Nothing is ever sent: an end of the wait is the end of the connection.
-        let _ = self.closed.changed().await;
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        // A call that nobody waits for any more would go on holding its locks.
-        if let (true, Ok(runtime)) = (self.busy, tokio::runtime::Handle::try_current()) {
-            let (token, tls) = (self.client.cancel_token(), self.tls.clone());
-            runtime.spawn(async move { timeout(CANCEL_TIMEOUT, token.cancel_query(tls)).await });
-        }
-    }
-}
-
-/// A connection with its prepared statement.
+/// A connection with its statement.
 pub struct PgSession {
     link: Link,
-    ingest: Statement,
+    ingest: Prepared,
 }
 
 impl Session for PgSession {
@@ -162,21 +125,24 @@ impl Session for PgSession {
         let headers: Vec<&str> = deliveries.iter().map(|delivery| delivery.headers.as_str()).collect();
         let bodies: Vec<&[u8]> = deliveries.iter().map(|delivery| delivery.body.as_slice()).collect();
         async move {
-            self.link.busy = true;
-            // Returns after ReadyForQuery, which the server sends after the commit and not before.
-            let result = self.link.client.query(&self.ingest, &[&platforms, &headers, &bodies]).await;
-            self.link.busy = false;
+            let result = self.link.call(&self.ingest, &[&platforms, &headers, &bodies]).await;
             let rows = result.map_err(|error| failure(&error))?;
             rows.iter().map(|row| decode(row).map_err(|error| failure(&error))).collect()
         }
     }
 
-    async fn ping(&mut self) -> Result<Versions, StoreError> {
-        let read = async {
-            let row = self.link.client.query_one(PING, &[]).await?;
-            Ok(Versions { library: row.try_get(0)?, sql: row.try_get(1)? })
+    async fn ready(&mut self) -> Result<Readiness, StoreError> {
+        let rows = self.link.once(&READY, &[]).await.map_err(|error| failure(&error))?;
+        let read = |row: &tokio_postgres::Row| {
+            let versions =
+                Versions { library: row.try_get(1)?, sql: row.try_get::<_, Option<_>>(2)?.unwrap_or_default() };
+            Ok(Readiness { problem: row.try_get(0)?, versions })
         };
-        read.await.map_err(|error: tokio_postgres::Error| failure(&error))
+        let row = rows.first().ok_or_else(|| lost("check_ready returned nothing"))?;
+        let readiness = read(row).map_err(|error: tokio_postgres::Error| failure(&error))?;
+        // The very call that carries deliveries, with none: it may be missing, or not be ours to make.
+        self.ingest(&[]).await?;
+        Ok(readiness)
     }
 
     async fn closed(&mut self) {
@@ -201,11 +167,11 @@ fn lost(message: &str) -> StoreError {
 /// What went wrong, in words that may be logged.
 pub(crate) fn failure(error: &tokio_postgres::Error) -> StoreError {
     if let Some(db) = error.as_db_error() {
-        let sqlstate = db.code().code();
+        let code = db.code().code();
         return StoreError {
-            class: classify(sqlstate),
-            sqlstate: Some(sqlstate.to_owned()),
-            message: without_data(sqlstate, db.message()),
+            class: sqlstate::meaning(code).class,
+            sqlstate: Some(code.to_owned()),
+            message: without_data(code, db.message()),
         };
     }
     // Not from the server: the connection, the handshake, or rows of another shape than the contract says.

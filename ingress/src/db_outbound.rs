@@ -3,61 +3,84 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row, Statement};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, Row};
 
-use crate::db::{Link, Postgres, failure};
+use crate::db::{Postgres, failure};
+use crate::link::{Call, Link, Prepared};
+use crate::respond::Class;
 use crate::store::{Completion, Fetched, Job, OutboundSession, StoreError, TaskRun, Wake};
 
-const ANNOUNCE: &str = "SELECT boxoffice.announce_accounts($1::text[])";
 const LISTEN: &str = "LISTEN boxoffice_fetch";
-const CLAIM: &str = "SELECT id, platform, account, path FROM boxoffice.claim_fetches($1::integer, $2::text[])";
-const COMPLETE: &str = "SELECT outcome, message, account_change, account_detail
-     FROM boxoffice.complete_fetch($1::bigint, $2::integer, $3::text::jsonb, $4::bytea)";
-const TASKS: &str = "SELECT task, items FROM boxoffice.run_due_tasks()";
+static ALLOWED: Call =
+    Call { text: "SELECT pg_catalog.has_function_privilege('boxoffice.run_due_tasks()', 'EXECUTE')", types: &[] };
+static ANNOUNCE: Call = Call { text: "SELECT boxoffice.announce_accounts($1::text[])", types: &[Type::TEXT_ARRAY] };
+static CLAIM: Call = Call {
+    text: "SELECT id, platform, account, path FROM boxoffice.claim_fetches($1::integer, $2::text[])",
+    types: &[Type::INT4, Type::TEXT_ARRAY],
+};
+static COMPLETE: Call = Call {
+    text: "SELECT outcome, message, account_change, account_detail
+           FROM boxoffice.complete_fetch($1::bigint, $2::integer, $3::text::jsonb, $4::bytea)",
+    types: &[Type::INT8, Type::INT4, Type::TEXT, Type::BYTEA],
+};
+static TASKS: Call = Call { text: "SELECT task, items FROM boxoffice.run_due_tasks()", types: &[] };
 
-/// A connection with its prepared statements.
+/// A connection with its statements.
 pub struct PgOutbound {
     link: Link,
-    claim: Statement,
-    complete: Statement,
-    tasks: Statement,
+    claim: Prepared,
+    complete: Prepared,
+    tasks: Prepared,
 }
 
 impl PgOutbound {
-    pub(crate) async fn open(store: &Postgres, accounts: &[String], wake: Option<Wake>) -> Result<PgOutbound, Error> {
+    pub(crate) async fn open(
+        store: &Postgres,
+        accounts: &[String],
+        wake: Option<Wake>,
+    ) -> Result<PgOutbound, StoreError> {
         let listens = wake.is_some();
-        let link = store.link(wake).await?;
-        if listens {
-            link.client.batch_execute(LISTEN).await?;
-        }
-        // Once in the life of a process: an account that the platform has stopped is given another chance by a restart, not
-        // by each connection.
-        if !accounts.is_empty() && !store.announced.swap(true, Ordering::Relaxed) {
-            let told = link.client.query(ANNOUNCE, &[&accounts]).await;
-            if told.is_err() {
-                store.announced.store(false, Ordering::Relaxed);
+        let open = async {
+            let mut link = store.link(wake).await?;
+            // Asked once, so that a role for deliveries only is not told so at every call.
+            let allowed = link.once(&ALLOWED, &[]).await?.first().map(|row| row.try_get(0)).transpose()?;
+            if allowed != Some(true) {
+                return Ok(None);
             }
-            told?;
-        }
-        let claim = link.client.prepare(CLAIM).await?;
-        let complete = link.client.prepare(COMPLETE).await?;
-        let tasks = link.client.prepare(TASKS).await?;
-        Ok(PgOutbound { link, claim, complete, tasks })
+            if listens {
+                link.listen(LISTEN).await?;
+            }
+            // Once in the life of a process: an account that the platform has stopped is given another chance by a restart,
+            // not by each connection.
+            if !accounts.is_empty() && !store.announced.swap(true, Ordering::Relaxed) {
+                let told = link.once(&ANNOUNCE, &[&accounts]).await;
+                if told.is_err() {
+                    store.announced.store(false, Ordering::Relaxed);
+                }
+                told?;
+            }
+            let claim = link.prepare(&CLAIM).await?;
+            let complete = link.prepare(&COMPLETE).await?;
+            let tasks = link.prepare(&TASKS).await?;
+            Ok(Some(PgOutbound { link, claim, complete, tasks }))
+        };
+        open.await.map_err(|error: Error| failure(&error))?.ok_or_else(|| StoreError {
+            class: Class::Session,
+            sqlstate: Some("42501".to_owned()),
+            message: "the role may not fetch: boxoffice.grant_ingress(role) lets it".to_owned(),
+        })
     }
 }
 
-/// One call; while it is on the wire the connection knows.
+/// One call.
 async fn query<T>(
     link: &mut Link,
-    statement: &Statement,
+    prepared: &Prepared,
     parameters: &[&(dyn ToSql + Sync)],
     decode: impl Fn(&Row) -> Result<T, Error>,
 ) -> Result<Vec<T>, StoreError> {
-    link.busy = true;
-    let result = link.client.query(statement, parameters).await;
-    link.busy = false;
-    let rows = result.map_err(|error| failure(&error))?;
+    let rows = link.call(prepared, parameters).await.map_err(|error| failure(&error))?;
     rows.iter().map(|row| decode(row).map_err(|error| failure(&error))).collect()
 }
 

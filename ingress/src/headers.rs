@@ -4,7 +4,7 @@
 //! Latin-1, so that nothing is lost. What HTTP does not carry as a header has a name that no header can have:
 //! `:path-token` (last segment of the path, as sent) and `:remote-addr` (address of the sender, without port).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 const PATH_TOKEN: &str = ":path-token";
 const REMOTE_ADDR: &str = ":remote-addr";
-const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Builds the object.
 pub fn to_json(headers: &HeaderMap, token: Option<&str>, remote: IpAddr) -> String {
@@ -43,22 +42,6 @@ fn text(value: &HeaderValue) -> String {
     }
 }
 
-/// The address of the sender. With `trust_forwarded` it is the last entry of `x-forwarded-for`: the one that the nearest
-/// proxy has written; all before it are the sender's own words. Falls back to the peer when there is none.
-pub fn remote_addr(headers: &HeaderMap, peer: IpAddr, trust_forwarded: bool) -> IpAddr {
-    let forwarded = || {
-        let last = headers.get_all(FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
-        address(last.rsplit(',').next()?.trim())
-    };
-    trust_forwarded.then(forwarded).flatten().unwrap_or(peer).to_canonical()
-}
-
-/// An address with or without port and brackets.
-fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,23 +69,5 @@ mod tests {
             })
         );
         assert_eq!(to_json(&HeaderMap::new(), None, PEER), r#"{":remote-addr":"192.0.2.1"}"#);
-    }
-
-    #[test]
-    fn forwarded() {
-        let seen = |value: &[u8], trust| remote_addr(&map(&[("x-forwarded-for", value)]), PEER, trust).to_string();
-        assert_eq!(seen(b"198.51.100.7", false), "192.0.2.1");
-        assert_eq!(seen(b"10.0.0.1, 198.51.100.7", true), "198.51.100.7");
-        assert_eq!(seen(b"198.51.100.7:4711", true), "198.51.100.7");
-        assert_eq!(seen(b"[2001:db8::1]:4711", true), "2001:db8::1");
-        assert_eq!(seen(b"[2001:db8::1]", true), "2001:db8::1");
-        assert_eq!(seen(b"2001:db8::1", true), "2001:db8::1");
-        for nothing in [&b"unknown"[..], b"", b"1.2.3.4, ", b"\xe9", b"1.2.3.4:99999", b"[::1"] {
-            assert_eq!(seen(nothing, true), "192.0.2.1");
-        }
-        let two = map(&[("x-forwarded-for", b"10.0.0.1"), ("x-forwarded-for", b"10.0.0.2")]);
-        assert_eq!(remote_addr(&two, PEER, true).to_string(), "10.0.0.2");
-        let mapped = "::ffff:192.0.2.9".parse().unwrap();
-        assert_eq!(remote_addr(&HeaderMap::new(), mapped, true).to_string(), "192.0.2.9");
     }
 }

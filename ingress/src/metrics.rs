@@ -49,6 +49,12 @@ pub struct Gauges {
     pub http_connections: usize,
     /// Jobs between their claim and their completion.
     pub fetches_in_flight: usize,
+    /// HTTP connections that had to go for others, so far.
+    pub connections_evicted: u64,
+    /// Addresses from which something came lately that was not believed.
+    pub suspects: usize,
+    /// Requests that wait for a turn because too many were not believed.
+    pub waiting: usize,
 }
 
 impl Default for Metrics {
@@ -105,6 +111,12 @@ impl Metrics {
             ("buffered_bytes", "Bytes of bodies in memory.", Some(gauges.buffered_bytes)),
             ("db_connected", "Database connections that can carry deliveries.", Some(gauges.db_connected)),
             ("http_connections", "Open HTTP connections.", Some(gauges.http_connections)),
+            ("suspects", "Addresses from which something came lately that was not believed.", Some(gauges.suspects)),
+            (
+                "waiting_at_the_door",
+                "Requests that wait for a turn because too many were not believed.",
+                Some(gauges.waiting),
+            ),
             ("resident_memory_bytes", "Memory of the process.", resident_memory()),
         ] {
             let Some(value) = value else { continue };
@@ -112,6 +124,9 @@ impl Metrics {
             header(&mut page, &name, "gauge", help);
             let _ = writeln!(page, "{name} {value}");
         }
+        let name = "boxoffice_ingress_connections_evicted_total";
+        header(&mut page, name, "counter", "HTTP connections that had to go for others.");
+        let _ = writeln!(page, "{name} {}", gauges.connections_evicted);
         self.outbound.render(&mut page, gauges.fetches_in_flight);
         page
     }
@@ -166,8 +181,16 @@ impl Histogram {
 mod tests {
     use super::*;
 
-    const NONE: Gauges =
-        Gauges { queue_depth: 0, buffered_bytes: 0, db_connected: 0, http_connections: 0, fetches_in_flight: 0 };
+    const NONE: Gauges = Gauges {
+        queue_depth: 0,
+        buffered_bytes: 0,
+        db_connected: 0,
+        http_connections: 0,
+        fetches_in_flight: 0,
+        connections_evicted: 0,
+        suspects: 0,
+        waiting: 0,
+    };
 
     #[test]
     fn strangers_make_no_labels() {

@@ -254,7 +254,7 @@ impl<S: Store> Pump<S> {
 
     fn report_refused(&self, error: &StoreError) {
         if !self.refused.swap(true, Ordering::Relaxed) {
-            outbound_log::refused(error);
+            outbound_log::refused(error, self.fetcher.accounts().is_empty());
         }
     }
 

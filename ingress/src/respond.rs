@@ -1,5 +1,5 @@
-//! What a client is told. Two tables live here and nowhere else: what the worker itself may have to say, and what a
-//! SQLSTATE means for a delivery. The text of a database error never gets this far.
+//! What a client is told. One table lives here and nowhere else: what the worker itself may have to say.
+//! What a SQLSTATE means is in `boxoffice_contract`. The text of a database error never gets this far.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use crate::route::Allow;
 use crate::store::Row;
+
+pub use boxoffice_contract::sqlstate::Class;
 
 /// Every answer has its whole body at hand.
 pub type Answer = Response<Full<Bytes>>;
@@ -31,6 +33,8 @@ pub enum Problem {
     BodyTimeout,
     /// The body ended early or was not well framed.
     BodyBroken,
+    /// Too many requests of this sender were not believed; it may come again after so many seconds.
+    TooMany(u32),
     /// As many deliveries as allowed are waiting already.
     QueueFull,
     /// There is no database connection.
@@ -54,6 +58,7 @@ impl Problem {
             Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Problem::BodyBroken => StatusCode::BAD_REQUEST,
+            Problem::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::QueueFull
             | Problem::Away
             | Problem::Waited
@@ -71,6 +76,7 @@ impl Problem {
             Problem::TooLarge => "too_large",
             Problem::BodyTimeout => "body_timeout",
             Problem::BodyBroken => "body_broken",
+            Problem::TooMany(_) => "too_many",
             Problem::QueueFull => "queue_full",
             Problem::Away => "database_away",
             Problem::Waited => "waited_too_long",
@@ -88,6 +94,7 @@ impl Problem {
             Problem::TooLarge => "body too large",
             Problem::BodyTimeout => "body did not arrive in time",
             Problem::BodyBroken => "body is incomplete",
+            Problem::TooMany(_) => "too many requests that could not be verified, try again later",
             Problem::QueueFull => "too many deliveries are waiting, try again later",
             Problem::Stopping => "worker is stopping, try again",
             Problem::Away | Problem::Waited | Problem::Uncertain | Problem::Failed => {
@@ -98,7 +105,7 @@ impl Problem {
 
     /// Whether the connection is of no further use: unread bytes of the body stand between it and the next request.
     const fn closes(self) -> bool {
-        matches!(self, Problem::TooLarge | Problem::BodyTimeout | Problem::BodyBroken)
+        matches!(self, Problem::TooLarge | Problem::BodyTimeout | Problem::BodyBroken | Problem::TooMany(_))
     }
 
     /// The answer.
@@ -106,6 +113,9 @@ impl Problem {
         let mut answer = delivery(self.status(), self.outcome(), None, Some(self.message()));
         if let Problem::MethodNotAllowed(allow) = self {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow.header()));
+        }
+        if let Problem::TooMany(seconds) = self {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.closes() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -162,42 +172,6 @@ pub fn options(allow: Allow) -> Answer {
     answer
 }
 
-/// What an error of the database means for the deliveries of the call and for the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Something in the call was not acceptable: the deliveries are separated to find out which, so that it does not
-    /// hurt its neighbours.
-    Item,
-    /// Deadlock or serialisation failure: the same call may well succeed now.
-    Again,
-    /// The server cannot do it at the moment; the connection is fine.
-    Trouble,
-    /// The session is of no use: function missing or changed, no permission, read-only server. A new session may see
-    /// another server or a repaired installation.
-    Session,
-    /// The connection is gone; whether the call was committed is unknown.
-    Lost,
-}
-
-/// The SQLSTATE table. `Item` is the rule and the others are the exceptions, since anything may be raised by a trigger.
-/// An internal error (`XX000`) is `Item` too: a Rust panic looks like this, and one delivery may be its cause.
-pub fn classify(sqlstate: &str) -> Class {
-    match sqlstate {
-        // query_canceled: statement_timeout, or an operator; the session survives
-        "57014" => Class::Trouble,
-        _ => match sqlstate.get(..2).unwrap_or_default() {
-            "08" | "57" => Class::Lost,
-            "40" => Class::Again,
-            // insufficient resources; not in prerequisite state (lock_timeout); system error; configuration file
-            "53" | "55" | "58" | "F0" => Class::Trouble,
-            // feature ("cached plan must not change result type"); transaction state (read-only); statement name;
-            // authorisation; catalog; schema; names and privileges
-            "0A" | "25" | "26" | "28" | "3D" | "3F" | "42" => Class::Session,
-            _ => Class::Item,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,33 +199,5 @@ mod tests {
         assert_eq!(decided(&row(429)).0.headers()[RETRY_AFTER], "30");
         assert_eq!(decided(&row(503)).0.headers()[RETRY_AFTER], "5");
         assert!(!decided(&row(200)).0.headers().contains_key(RETRY_AFTER));
-    }
-
-    #[test]
-    fn sqlstates() {
-        for (sqlstate, class) in [
-            ("22P02", Class::Item),
-            ("23505", Class::Item),
-            ("P0001", Class::Item),
-            ("54000", Class::Item),
-            ("XX000", Class::Item),
-            ("40001", Class::Again),
-            ("40P01", Class::Again),
-            ("53100", Class::Trouble),
-            ("53300", Class::Trouble),
-            ("55P03", Class::Trouble),
-            ("57014", Class::Trouble),
-            ("58030", Class::Trouble),
-            ("57P01", Class::Lost),
-            ("57P03", Class::Lost),
-            ("08006", Class::Lost),
-            ("42883", Class::Session),
-            ("42501", Class::Session),
-            ("0A000", Class::Session),
-            ("25006", Class::Session),
-            ("", Class::Item),
-        ] {
-            assert_eq!(classify(sqlstate), class, "{sqlstate}");
-        }
     }
 }

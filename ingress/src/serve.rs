@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -17,9 +17,12 @@ use crate::availability::Availability;
 use crate::batch::{Pump, watch_the_queue};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::door::Door;
 use crate::fetch::Fetcher;
 use crate::health::Probe;
-use crate::queue::{Budget, Queue};
+use crate::memory::Budget;
+use crate::places::Places;
+use crate::queue::{Lane, Queue, Takes};
 use crate::store::Store;
 use crate::{conn, log, outbound};
 
@@ -27,6 +30,8 @@ use crate::{conn, log, outbound};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Pause before a pump that has broken down is replaced.
 const BREAK_DOWN_PAUSE: Duration = Duration::from_secs(1);
+/// How often it is said how many requests were refused because nothing from there was believed.
+const TELL: Duration = Duration::from_secs(60);
 /// Before the end of the drain time: fetches that are still not done are given back. A quarter of it when it is short.
 const GIVE_BACK: Duration = Duration::from_secs(2);
 
@@ -64,8 +69,9 @@ pub async fn run<S: Store>(
         desk: Desk::new(&config),
         availability: Arc::new(Availability::new(config.away_wait)),
         metrics: Arc::default(),
-        budget: Budget::new(config.queue_bytes),
-        slots: Arc::new(Semaphore::new(config.max_connections)),
+        budget: Budget::new(config.queue_bytes, config.max_body_bytes),
+        places: Places::new(config.max_connections, config.source_connections, Arc::clone(&config.proxies)),
+        door: Arc::new(Door::new(config.quotas)),
         probe: Probe::new(Arc::clone(&store)),
         stopping: AtomicBool::new(false),
         requests: AtomicU64::new(0),
@@ -82,14 +88,20 @@ pub async fn run<S: Store>(
     let pump = Arc::new(Pump {
         store,
         queue: Arc::clone(&app.queue),
+        door: Arc::clone(&app.door),
         availability: Arc::clone(&app.availability),
         desk: Arc::clone(&app.desk),
         metrics: Arc::clone(&app.metrics),
         config: Arc::clone(&config),
     });
     let mut pumps = JoinSet::new();
-    for _ in 0..config.db_connections {
-        pumps.spawn(Arc::clone(&pump).run());
+    // One of several is for those who are believed alone.
+    let takes = |number: usize| match number {
+        0 if config.db_connections > 1 => Takes::Believed,
+        _ => Takes::Both(Lane::Strangers),
+    };
+    for number in 0..config.db_connections {
+        pumps.spawn(keep_pumping(Arc::clone(&pump), takes(number)));
     }
     let mut fetching = JoinSet::new();
     if config.fetch.concurrency > 0 {
@@ -100,19 +112,15 @@ pub async fn run<S: Store>(
         }
     }
     let mut helpers = JoinSet::new();
+    let places = Arc::clone(&app.places);
+    helpers.spawn(async move { places.run().await });
+    helpers.spawn(watch_the_door(Arc::clone(&app.door)));
     helpers.spawn(watch_the_queue(Arc::clone(&app.queue), Arc::clone(&app.availability), config.queue_wait));
 
     let (stop, stopped) = watch::channel(false);
     tokio::select! {
         () = accept(listener, &app, stopped) => {}
         () = shutdown => {}
-        // A pump ends only when told to. If one breaks down, its batch is answered 503 and another takes its place.
-        () = async {
-            while pumps.join_next().await.is_some() {
-                log::error("pump_broke_down", &[]);
-                pumps.spawn(Arc::clone(&pump).run());
-            }
-        } => {}
     }
     // The listener is closed: new connections are refused from here on.
     app.stopping.store(true, Ordering::Relaxed);
@@ -124,8 +132,7 @@ pub async fn run<S: Store>(
     let _ = stop.send(true);
     app.desk.stop();
     let requests = async {
-        let everyone = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
-        let _ = app.slots.acquire_many(everyone).await;
+        app.places.all_left().await;
         // Only deliveries of clients that are gone are left; they are carried too.
         app.queue.close();
         while pumps.join_next().await.is_some() {}
@@ -146,6 +153,27 @@ pub async fn run<S: Store>(
     })
 }
 
+/// A pump that is replaced should it break down. Its batch is answered 503.
+async fn keep_pumping<S: Store>(pump: Arc<Pump<S>>, takes: Takes) {
+    while tokio::spawn(Arc::clone(&pump).run(takes)).await.is_err() {
+        log::error("pump_broke_down", &[]);
+    }
+}
+
+/// Lets in those who wait, and says now and then how many were refused. Never ends.
+async fn watch_the_door(door: Arc<Door>) {
+    let tell = async {
+        loop {
+            sleep(TELL).await;
+            let refused = door.take_refused();
+            if refused > 0 {
+                log::warn("refused_unverified", &[("requests", refused.into()), ("suspects", door.counts().0.into())]);
+            }
+        }
+    };
+    tokio::join!(door.run(), tell);
+}
+
 /// A session of the outbound pump that is replaced should it break down. The lease of what it had in hand ends by itself.
 async fn keep_fetching<S: Store>(pump: Arc<outbound::Pump<S>>, listens: bool) {
     while tokio::spawn(Arc::clone(&pump).run(listens)).await.is_err() {
@@ -155,16 +183,14 @@ async fn keep_fetching<S: Store>(pump: Arc<outbound::Pump<S>>, listens: bool) {
 }
 
 fn open<S: Store>(app: &App<S>) -> usize {
-    app.config.max_connections.saturating_sub(app.slots.available_permits())
+    app.places.taken()
 }
 
-/// Accepts for ever. At the limit it stops accepting: the kernel's queue is the fairest waiting room, and an answer would
-/// cost what the limit is there to save.
+/// Accepts for ever. When as many wait as there are places it stops accepting: then the kernel's queue is the waiting room,
+/// since an answer would cost what the limit is there to save.
 async fn accept<S: Store>(listener: TcpListener, app: &Arc<App<S>>, stopped: watch::Receiver<bool>) {
     loop {
-        // Wait until there is a place, but take it only for a connection: it would look occupied in the meantime. Nobody
-        // else takes any.
-        drop(app.slots.acquire().await);
+        app.places.have_room().await;
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -173,13 +199,13 @@ async fn accept<S: Store>(listener: TcpListener, app: &Arc<App<S>>, stopped: wat
                 continue;
             }
         };
-        // Answers are small and must not wait for more to send.
-        let _ = stream.set_nodelay(true);
-        let Ok(place) = Arc::clone(&app.slots).try_acquire_owned() else { continue };
         let (app, stopped) = (Arc::clone(app), stopped.clone());
         tokio::spawn(async move {
-            conn::serve(app, stream, peer.ip(), stopped).await;
-            drop(place);
+            // Whoever is not given a place is cut off.
+            let Some(place) = app.places.take(peer.ip()).await else { return };
+            // Answers are small and must not wait for more to send.
+            let _ = stream.set_nodelay(true);
+            conn::serve(app, stream, peer.ip(), place, stopped).await;
         });
     }
 }

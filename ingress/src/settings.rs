@@ -33,21 +33,26 @@ settings! {
     INGRESS_DATABASE_URL, "INGRESS_DATABASE_URL", "--database-url", "", "URL", "Where the database is: postgres://user:password@host/db, or host=/socket/dir for a Unix socket. sslmode=disable, prefer (default: encrypted when the server can, certificate not checked), require or verify-full (both: encrypted, certificate and name checked). Prefer the variable: flags are seen by every user of the machine.";
     DATABASE_URL, "DATABASE_URL", "", "", "URL", "Used when INGRESS_DATABASE_URL is not set.";
     PGSSLROOTCERT, "PGSSLROOTCERT", "--ssl-root-cert", "", "path", "PEM file of the certificates that the database's certificate is checked against, instead of the system's. With it sslmode=prefer checks too.";
+    POOLER, "BOXOFFICE_POOLER", "--pooler", "auto", "auto|session|transaction", "What sits between worker and database. transaction: a pooler that hands connections to others between transactions, such as PgBouncer with pool_mode=transaction; nothing is left in a session then: no prepared statements, SET LOCAL, asking in place of LISTEN. session: none, or one with pool_mode=session. auto: each connection is looked at, and behind any pooler it is as with transaction.";
     LISTEN, "BOXOFFICE_LISTEN", "--listen", "127.0.0.1:8080", "host:port", "Where to listen; port 0 takes a free one, which the log names.";
     DB_CONNECTIONS, "BOXOFFICE_DB_CONNECTIONS", "--db-connections", "2", "1..64", "Database connections that carry deliveries; one more is opened when /ready is asked.";
     BATCH_MAX, "BOXOFFICE_BATCH_MAX", "--batch-max", "256", "deliveries", "Most deliveries in one transaction.";
     BATCH_BYTES, "BOXOFFICE_BATCH_BYTES", "--batch-bytes", "8388608", "bytes", "Most bytes in one transaction; a single delivery may be longer.";
     BATCH_SECONDS, "BOXOFFICE_BATCH_SECONDS", "--batch-seconds", "15", "seconds", "A call to the database that takes longer is cancelled: 503.";
     QUEUE_MAX, "BOXOFFICE_QUEUE_MAX", "--queue-max", "4096", "deliveries", "More that wait for their turn are refused: 503.";
-    QUEUE_BYTES, "BOXOFFICE_QUEUE_BYTES", "--queue-bytes", "67108864", "bytes", "Most bytes of bodies in memory, from the first byte read to the answer; more are refused: 503.";
+    QUEUE_BYTES, "BOXOFFICE_QUEUE_BYTES", "--queue-bytes", "67108864", "bytes", "Most bytes of bodies in memory, from the first byte read to the answer. When they are used up the slowest body that is still being read is given up: 503. A quarter is for bodies of up to 64 kB.";
     QUEUE_SECONDS, "BOXOFFICE_QUEUE_SECONDS", "--queue-seconds", "10", "seconds", "A delivery that has waited longer for its turn is refused: 503.";
     AWAY_SECONDS, "BOXOFFICE_AWAY_SECONDS", "--away-seconds", "2", "seconds", "How long deliveries wait for a database that is away; after that 503 at once until it is back.";
     CONNECT_SECONDS, "BOXOFFICE_CONNECT_SECONDS", "--connect-seconds", "5", "seconds", "Longest attempt to connect to the database.";
     MAX_BODY_BYTES, "BOXOFFICE_MAX_BODY_BYTES", "--max-body-bytes", "1048576", "bytes", "A longer body is refused: 413.";
     MAX_HEADER_BYTES, "BOXOFFICE_MAX_HEADER_BYTES", "--max-header-bytes", "16384", "bytes", "Request line and headers that are longer are refused: 431. More than 100 headers are refused too.";
-    MAX_CONNECTIONS, "BOXOFFICE_MAX_CONNECTIONS", "--max-connections", "1024", "connections", "HTTP connections at a time; further ones wait in the kernel's queue until one ends.";
+    MAX_CONNECTIONS, "BOXOFFICE_MAX_CONNECTIONS", "--max-connections", "1024", "connections", "HTTP connections at a time. Then the one goes that makes least of its place: silent for more than a second, or slow; when all are at work, further ones wait in the kernel's queue.";
+    SOURCE_CONNECTIONS, "BOXOFFICE_SOURCE_CONNECTIONS", "--source-connections", "256", "connections", "HTTP connections of one address at a time (of IPv6: of 64 bits of it), except of trusted proxies; beyond them the one goes that has been silent longest.";
+    SOURCE_REJECTED, "BOXOFFICE_SOURCE_REJECTED", "--source-rejected", "60", "a minute", "Requests of one address that the database does not believe; further ones are refused before their bodies are read: 429. 64 kB of body cost as much as a request. 0: no limit.";
+    PLATFORM_REJECTED, "BOXOFFICE_PLATFORM_REJECTED", "--platform-rejected", "600", "a minute", "The same for one platform, from all addresses together: then those who were not believed lately wait for a turn, up to 5 s, and are refused with 429 when none comes. 0: no limit.";
     HEADER_SECONDS, "BOXOFFICE_HEADER_SECONDS", "--header-seconds", "10", "seconds", "A request whose headers take longer loses its connection.";
     BODY_SECONDS, "BOXOFFICE_BODY_SECONDS", "--body-seconds", "15", "seconds", "A body that takes longer is refused: 408.";
+    BODY_RATE, "BOXOFFICE_BODY_BYTES_PER_SECOND", "--body-bytes-per-second", "1024", "bytes", "A body that comes more slowly over 2 s is refused: 408. 0: no limit.";
     IDLE_SECONDS, "BOXOFFICE_IDLE_SECONDS", "--idle-seconds", "75", "seconds", "A connection without a request is closed after this; keep it longer than the proxy's own limit.";
     DRAIN_SECONDS, "BOXOFFICE_DRAIN_SECONDS", "--drain-seconds", "20", "seconds", "After SIGTERM or SIGINT: time for requests in flight to be committed and answered, and for fetches in flight to be handed over; fetches that are not done shortly before its end are given back.";
     HUMANITIX_API_URL, "HUMANITIX_API_URL", "--humanitix-api-url", "https://api.humanitix.com", "URL", "Where Humanitix is asked: https, host, perhaps port and path, without the version, which is part of the paths that the database asks for. http only for 127.0.0.1, ::1 and localhost: a credential must not travel in the clear.";
@@ -63,7 +68,7 @@ settings! {
     FETCH_POLL_SECONDS, "BOXOFFICE_FETCH_POLL_SECONDS", "--fetch-poll-seconds", "1", "seconds", "How often the database is asked for something to fetch when nothing else gives reason to; once a minute at least, which also shows that the worker is there.";
     TASK_SECONDS, "BOXOFFICE_TASK_SECONDS", "--task-seconds", "5", "seconds", "How often the database is called to do what is due in it: retries, schedules.";
     FETCH_ROOT_CERT, "BOXOFFICE_FETCH_ROOT_CERT", "--fetch-root-cert", "", "path", "PEM file of the certificates that the platforms' certificates are checked against, instead of the system's.";
-    TRUST_FORWARDED, "BOXOFFICE_TRUST_FORWARDED", "--trust-forwarded", "false", "true|false", "Take the sender's address from the last entry of x-forwarded-for. Only behind a proxy that writes it.";
+    TRUSTED_PROXIES, "BOXOFFICE_TRUSTED_PROXIES", "--trusted-proxies", "", "addresses", "Proxies in front, as addresses or networks separated by commas, for example `127.0.0.1, 10.0.0.0/8`. From these x-forwarded-for is believed: the sender is the last address in it that is not one of them. Without it every request through a proxy counts as the proxy's own.";
     DEBUG_WEBHOOKS, "DEBUG_WEBHOOKS", "--debug-webhooks", "false", "true|false", "One more log line for each request: id, method, path without token, sizes, outcome, times. Never bodies, header values or personal data.";
 }
 

@@ -4,6 +4,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use boxoffice_contract::sqlstate;
+
 use crate::respond::Class;
 
 /// One webhook, as it came.
@@ -37,6 +39,16 @@ pub struct Row {
     pub message: Option<String>,
 }
 
+/// The database's word for a delivery that it has not believed.
+const REJECTED: &str = "rejected";
+
+impl Row {
+    /// Whether the sender has proved who he is, whatever became of what he has sent.
+    pub fn is_believed(&self) -> bool {
+        self.outcome != REJECTED
+    }
+}
+
 /// Versions of what is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
@@ -44,6 +56,22 @@ pub struct Versions {
     pub library: String,
     /// Of the SQL objects.
     pub sql: String,
+}
+
+/// What the database says when it is asked whether it could keep a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// What is wrong although it could be asked; in words of the extension's, free of data.
+    pub problem: Option<String>,
+    /// What is installed.
+    pub versions: Versions,
+}
+
+impl Readiness {
+    /// The versions, or the problem.
+    pub fn verdict(self) -> Result<Versions, String> {
+        self.problem.map_or(Ok(self.versions), Err)
+    }
 }
 
 /// What the database wants to know from a platform.
@@ -143,6 +171,16 @@ pub struct StoreError {
     pub message: String,
 }
 
+impl StoreError {
+    /// What an operator can be told, without any data.
+    pub fn words(&self) -> &'static str {
+        match &self.sqlstate {
+            Some(code) => sqlstate::meaning(code).words,
+            None => "there is no connection to the database",
+        }
+    }
+}
+
 /// A database that can be connected to.
 pub trait Store: Send + Sync + 'static {
     /// One connection to it, for the inbound pump.
@@ -169,8 +207,8 @@ pub trait Session: Send + 'static {
     /// be used again.
     fn ingest(&mut self, deliveries: &[&Delivery]) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 
-    /// Really asks the database.
-    fn ping(&mut self) -> impl Future<Output = Result<Versions, StoreError>> + Send;
+    /// Asks the database whether it could keep a delivery now: it does what a delivery does, and takes it back.
+    fn ready(&mut self) -> impl Future<Output = Result<Readiness, StoreError>> + Send;
 
     /// Resolves when the connection is gone.
     fn closed(&mut self) -> impl Future<Output = ()> + Send;

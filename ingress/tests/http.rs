@@ -4,7 +4,9 @@ mod common;
 
 use std::sync::atomic::Ordering;
 
-use common::{get, post, start};
+use boxoffice_ingress::respond::Class;
+use boxoffice_ingress::store::StoreError;
+use common::{failure, get, post, start};
 use serde_json::json;
 
 #[tokio::test]
@@ -24,7 +26,7 @@ async fn a_delivery_is_answered_with_the_decision() {
 
 #[tokio::test]
 async fn headers_travel_as_they_are() {
-    let worker = start(|config, _| config.trust_forwarded = true).await;
+    let worker = start(|config, _| config.proxies = common::proxies("127.0.0.1")).await;
     let mut wire = worker.wire().await;
     wire.send(
         b"POST /webhooks/a HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\nX-Twice: 1\r\nx-twice: 2\r\nx-odd: \xe9\r\n",
@@ -107,15 +109,44 @@ async fn ready_follows_the_database() {
     let worker = start(|_, _| {}).await.connected().await;
     assert_eq!(worker.ask(&get("/ready")).await.status, 200);
     worker.fake.away.store(true, Ordering::SeqCst);
-    let reply = worker.ask(&get("/ready")).await;
-    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
+    let reply = worker.until_ready_is(503).await;
+    assert_eq!(reply.header("retry-after"), Some("5"));
+    assert_eq!(reply.json(), json!({"ready": false, "reason": "there is no connection to the database"}));
     assert_eq!(worker.ask(&get("/live")).await.status, 200);
     worker.fake.away.store(false, Ordering::SeqCst);
-    assert_eq!(worker.ask(&get("/ready")).await.status, 200);
+    worker.until_ready_is(200).await;
     // The probe's own connection broke, the server is there: still ready once the pump has come back too.
     worker.fake.break_connections();
     let worker = worker.connected().await;
+    worker.until_ready_is(200).await;
+    // What the database itself finds wrong.
+    *worker.fake.problem.lock().unwrap() = Some("of another version".to_owned());
+    assert_eq!(worker.until_ready_is(503).await.json()["reason"], "of another version");
+}
+
+#[tokio::test]
+async fn ready_says_why_deliveries_were_not_kept() {
+    let error = StoreError { sqlstate: Some("53100".to_owned()), ..failure(Class::Trouble) };
+    let worker = start(|_, fake| fake.errors.lock().unwrap().push(error)).await.connected().await;
     assert_eq!(worker.ask(&get("/ready")).await.status, 200);
+    assert_eq!(worker.post("/webhooks/humanitix", "x").await.status, 503);
+    let reply = worker.ask(&get("/ready")).await;
+    assert_eq!((reply.status, &reply.json()["reason"]), (503, &"the disk of the database is full".into()));
+    assert!(!reply.body.contains("PRIVATE"));
+    assert_eq!(worker.post("/webhooks/humanitix", "x").await.status, 200);
+    assert_eq!(worker.ask(&get("/ready")).await.status, 200);
+}
+
+#[tokio::test]
+async fn many_who_ask_are_one_question() {
+    let worker = start(|_, _| {}).await.connected().await;
+    let mut wire = worker.wire().await;
+    wire.send(get("/ready").repeat(200)).await;
+    for _ in 0..200 {
+        assert_eq!(wire.reply().await.status, 200);
+    }
+    // A quarter of a second each; nobody takes that long for 200 answers out of memory, and twice as many would be allowed.
+    assert!(worker.fake.questions.load(Ordering::SeqCst) < 20);
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ pub struct Cluster {
 struct Own {
     dir: PathBuf,
     settings: Vec<String>,
+    environment: Vec<(String, String)>,
     process: Mutex<Option<Child>>,
 }
 
@@ -75,6 +76,11 @@ impl Cluster {
 
     /// Makes and starts a server of the test's own. Settings are as in `postgresql.conf`: `"fsync=on"`.
     pub async fn start(settings: &[&str]) -> Result<Arc<Cluster>> {
+        Cluster::start_with(settings, &[]).await
+    }
+
+    /// The same with more variables in the server's environment.
+    pub async fn start_with(settings: &[&str], environment: &[(&str, &str)]) -> Result<Arc<Cluster>> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let dir = Path::new(&environment::required(environment::DIR)?).join(format!("{}-{number}", std::process::id()));
@@ -88,6 +94,7 @@ impl Cluster {
             own: Some(Own {
                 dir,
                 settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+                environment: environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
                 process: Mutex::new(None),
             }),
         };
@@ -143,6 +150,7 @@ impl Cluster {
         for setting in &own.settings {
             command.args(["-c", setting]);
         }
+        command.envs(own.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         *self.process()? = Some(command.spawn().context("cannot start postgres")?);
         loop {
@@ -179,6 +187,17 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// Stops, and starts as a standby, which may only be read until it is promoted.
+    pub async fn become_standby(&self) -> Result {
+        self.stop(Stop::Fast)?;
+        let signal = self.own()?.dir.join("data/standby.signal");
+        fs::write(&signal, "")?;
+        if let Some(user) = environment::run_as()? {
+            chown(&signal, Some(user.uid), Some(user.gid))?;
+        }
+        self.start_again().await
     }
 
     /// Stops and starts.

@@ -32,6 +32,14 @@ pub fn pg_program(name: &str) -> Result<PathBuf> {
     Ok(PathBuf::from(required(PG_BIN)?).join(name))
 }
 
+/// A program of the system that `make deps` installs for the tests; servers are often not on the PATH of a user.
+pub fn system_program(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from);
+    let found = std::env::split_paths(&path).chain(more).map(|dir| dir.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} is not installed: scripts/deps {name}"))
+}
+
 /// The user that servers must run as, when it is not the caller.
 pub fn run_as() -> Result<Option<User>> {
     let name = std::env::var(RUN_AS).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 client. One connection for each request, unless a test holds a [`Connection`] itself.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,7 +11,7 @@ use hyper::header::HOST;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::Result;
@@ -82,10 +83,22 @@ pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
 }
 
+/// A socket from an address of this machine, such as any of `127.0.0.0/8`, to `host:port`.
+pub async fn stream_from(from: Ipv4Addr, address: &str) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((from, 0)))?;
+    socket.connect(address.parse()?).await.with_context(|| format!("cannot connect from {from} to {address}"))
+}
+
 impl Connection {
     /// Connects to `host:port`.
     pub async fn open(address: &str) -> Result<Connection> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+        Connection::open_from(Ipv4Addr::LOCALHOST, address).await
+    }
+
+    /// The same from an address of this machine, such as any of `127.0.0.0/8`.
+    pub async fn open_from(from: Ipv4Addr, address: &str) -> Result<Connection> {
+        let stream = stream_from(from, address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Its errors are those of the request in flight.

@@ -12,10 +12,19 @@ use crate::{Result, environment};
 /// # Errors
 /// When it fails; says what it complained about.
 pub fn run(name: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
+    run_with(name, arguments, &[], input)
+}
+
+/// The same with more variables in its environment.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(name: &str, arguments: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Result<Vec<u8>> {
     let mut child = Command::new(environment::pg_program(name)?)
         .args(arguments)
         .env("PSQLRC", "/dev/null")
         .env("PGTZ", "UTC")
+        .envs(environment.iter().copied())
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

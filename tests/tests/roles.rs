@@ -8,16 +8,21 @@ use boxoffice_tests::{Database, Result, pump};
 use serde_json::json;
 use tokio_postgres::Client;
 
-/// What the worker's role may call.
-const PUMP: [&str; 8] = [
+/// What the role of every worker may call.
+const INBOUND: [&str; 6] = [
+    "boxoffice.check_ready()",
+    "boxoffice.ingest_webhook(text,jsonb,bytea)",
+    "boxoffice.ingest_webhook(text,jsonb,text)",
+    "boxoffice.ingest_webhook_rpc(text,jsonb,text,text)",
+    "boxoffice.ingest_webhooks(text[],jsonb[],bytea[])",
+    "boxoffice.version()",
+];
+/// What it may call besides when it fetches.
+const OUTBOUND: [&str; 4] = [
     "boxoffice.announce_accounts(text[])",
     "boxoffice.claim_fetches(integer,text[])",
     "boxoffice.complete_fetch(bigint,integer,jsonb,bytea)",
-    "boxoffice.ingest_webhook(text,jsonb,bytea)",
-    "boxoffice.ingest_webhook(text,jsonb,text)",
-    "boxoffice.ingest_webhooks(text[],jsonb[],bytea[])",
     "boxoffice.run_due_tasks()",
-    "boxoffice.version()",
 ];
 /// What everybody may call who may use the schema: it says what the caller may read anyway.
 const PUBLIC: &str = "boxoffice.readable_events(name)";
@@ -147,7 +152,7 @@ async fn the_worker_hands_over_deliveries_and_can_do_nothing_else() -> Result {
     assert_eq!(receipts[0].outcome, "duplicate");
     assert_eq!(line(&worker, "SELECT count(*) FROM boxoffice.version()").await?, "1");
 
-    assert_eq!(callable(&owner, &worker).await?, set(&[&PUMP[..], &[PUBLIC]].concat()));
+    assert_eq!(callable(&owner, &worker).await?, set(&[&INBOUND[..], &OUTBOUND, &[PUBLIC]].concat()));
     assert_eq!(readable(&owner, &worker).await?, set(&[]));
     assert_eq!(refusal(&worker, "SELECT boxoffice.readable_events(current_user)").await?.code, "42501");
     for statement in
@@ -155,6 +160,37 @@ async fn the_worker_hands_over_deliveries_and_can_do_nothing_else() -> Result {
     {
         assert_eq!(refusal(&worker, statement).await?.code, "42501", "{statement}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_for_deliveries_only_can_do_no_more() -> Result {
+    let db = Database::create().await?;
+    let owner = db.client().await?;
+    fill(&owner).await?;
+    let role = db.role().await?;
+    let only_inbound = format!("SELECT grant_ingress('{}', outbound => false)", role.name);
+    line(&owner, &only_inbound).await?;
+    let worker = db.client_as(&role).await?;
+    assert_eq!(callable(&owner, &worker).await?, set(&[&INBOUND[..], &[PUBLIC]].concat()));
+    assert_eq!(readable(&owner, &worker).await?, set(&[]));
+    let body = envelope("order.created", "by worker", "2026-03-01T10:00:00Z", json!({}));
+    assert_eq!(deliver(&worker, &body).await?.outcome, "processed");
+    // What it may do is what was said last.
+    line(&owner, &format!("SELECT grant_ingress('{}')", role.name)).await?;
+    assert_eq!(callable(&owner, &worker).await?, set(&[&INBOUND[..], &OUTBOUND, &[PUBLIC]].concat()));
+    line(&owner, &only_inbound).await?;
+    assert_eq!(callable(&owner, &worker).await?, set(&[&INBOUND[..], &[PUBLIC]].concat()));
+    for call in ["NULL", "NULL, true", "current_user, NULL"] {
+        let error = refusal(&owner, &format!("SELECT grant_ingress({call})")).await?;
+        assert_eq!(error.code, "22004", "{call}");
+    }
+    for call in ["'public'", "'nobody of that name'", "'public', false"] {
+        let error = refusal(&owner, &format!("SELECT grant_ingress({call})")).await?;
+        assert_eq!(error.code, "42704", "{call}");
+    }
+    let nobody = db.client_as(&db.role().await?).await?;
+    assert_eq!(callable(&owner, &nobody).await?, set(&[]));
     Ok(())
 }
 

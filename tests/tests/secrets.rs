@@ -203,15 +203,15 @@ async fn a_flood_of_forgeries_is_counted_in_bounded_space() -> Result {
         };
         ingest(&client, &platform, &headers, format!("{n} {long}").as_bytes()).await?;
     }
-    let query = "SELECT platform, reason, count, length(last_body), convert_from(last_body, 'UTF8') LIKE '49_ xxx%' FROM webhook_rejections ORDER BY 1, 2";
+    let query = "SELECT platform, reason, count, length(last_body), convert_from(last_body, 'UTF8') ~ '^[0-9]+ xxx' FROM webhook_rejections ORDER BY 1, 2";
     assert_eq!(
         lines(&client, query).await?,
         [
-            "(unknown)|unknown_platform|100|2048|t",
-            "eventbrite|no_secret|100|2048|t",
-            "humanitix|signature_malformed|100|2048|t",
-            "humanitix|signature_mismatch|100|2048|t",
-            "humanitix|signature_missing|100|2048|t",
+            "(unknown)|unknown_platform|100|512|t",
+            "eventbrite|no_secret|100|512|t",
+            "humanitix|signature_malformed|100|512|t",
+            "humanitix|signature_mismatch|100|512|t",
+            "humanitix|signature_missing|100|512|t",
         ]
     );
     assert_eq!(

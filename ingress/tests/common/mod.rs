@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use boxoffice_ingress::respond::Class;
 use boxoffice_ingress::settings::{Strings, UsageError};
-use boxoffice_ingress::store::{Delivery, Row, Session, Store, StoreError, Versions, Wake};
+use boxoffice_ingress::source::Proxies;
+use boxoffice_ingress::store::{Delivery, Readiness, Row, Session, Store, StoreError, Versions, Wake};
 use boxoffice_ingress::{Config, Fetcher, Unfinished, run};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -32,6 +33,7 @@ pub struct Fake {
     pub gate: Semaphore,
     /// Calls that have begun.
     pub entered: watch::Sender<usize>,
+    pub carried: AtomicUsize,
     /// Bodies of each call that has succeeded.
     pub committed: Mutex<Vec<Vec<String>>>,
     /// Header objects of everything committed.
@@ -42,6 +44,10 @@ pub struct Fake {
     pub errors: Mutex<Vec<StoreError>>,
     /// Calls, failed ones included.
     pub calls: AtomicUsize,
+    /// How often it was asked whether it is ready.
+    pub questions: AtomicUsize,
+    /// What is wrong when it is asked.
+    pub problem: Mutex<Option<String>>,
     /// What the outbound pump sees.
     pub jobs: jobs::Jobs,
 }
@@ -64,6 +70,11 @@ impl Fake {
 
     pub fn break_connections(&self) {
         self.broken.send_modify(|generation| *generation += 1);
+    }
+
+    /// Deliveries of the call that has begun last.
+    pub fn carried(&self) -> usize {
+        self.carried.load(Ordering::SeqCst)
     }
 
     pub fn bodies(&self) -> Vec<Vec<String>> {
@@ -106,6 +117,7 @@ impl Store for FakeStore {
 impl Session for FakeSession {
     async fn ingest(&mut self, deliveries: &[&Delivery]) -> Result<Vec<Row>, StoreError> {
         self.fake.calls.fetch_add(1, Ordering::SeqCst);
+        self.fake.carried.store(deliveries.len(), Ordering::SeqCst);
         self.fake.entered.send_modify(|entered| *entered += 1);
         tokio::select! {
             permit = self.fake.gate.acquire() => drop(permit),
@@ -125,11 +137,13 @@ impl Session for FakeSession {
         Ok(deliveries.iter().map(|delivery| decide(delivery)).collect())
     }
 
-    async fn ping(&mut self) -> Result<Versions, StoreError> {
+    async fn ready(&mut self) -> Result<Readiness, StoreError> {
+        self.fake.questions.fetch_add(1, Ordering::SeqCst);
         if self.fake.away.load(Ordering::SeqCst) || self.broken.has_changed().unwrap() {
             return Err(failure(Class::Lost));
         }
-        Ok(Versions { library: "1.2.3".to_owned(), sql: "1.2".to_owned() })
+        let versions = Versions { library: "1.2.3".to_owned(), sql: "1.2".to_owned() };
+        Ok(Readiness { problem: self.fake.problem.lock().unwrap().clone(), versions })
     }
 
     async fn closed(&mut self) {
@@ -137,11 +151,14 @@ impl Session for FakeSession {
     }
 }
 
-/// A body `status 401` is answered with that status, a body `queued` leaves something to fetch; the platform `nobody` does not exist.
+/// A body `forged…` is not believed, a body `status 401` is answered with that status, a body `queued` leaves something to fetch; the platform `nobody` does not exist.
 fn decide(delivery: &Delivery) -> Row {
     let body = String::from_utf8_lossy(&delivery.body).into_owned();
     let wanted = body.strip_prefix("status ").and_then(|status| status.parse().ok());
     let http_status = if delivery.platform == "nobody" { 404 } else { wanted.unwrap_or(200) };
+    if body.starts_with("forged") {
+        return Row { log_id: None, outcome: "rejected".to_owned(), http_status: 401, message: None };
+    }
     let outcome = match (http_status, body.as_str()) {
         (200, "queued") => "queued",
         (200, _) => "processed",
@@ -166,17 +183,24 @@ impl Strings for NoVariables {
     }
 }
 
+pub fn proxies(list: &str) -> Arc<Proxies> {
+    Arc::new(Proxies::parse(list).unwrap())
+}
+
 /// Starts one, with one database connection unless `change` says otherwise.
 pub async fn start(change: impl FnOnce(&mut Config, &Fake)) -> Worker {
     let fake = Arc::new(Fake {
         away: AtomicBool::new(false),
         gate: Semaphore::new(OPEN),
         entered: watch::Sender::new(0),
+        carried: AtomicUsize::new(0),
         committed: Mutex::default(),
         headers: Mutex::default(),
         broken: watch::Sender::new(0),
         errors: Mutex::default(),
         calls: AtomicUsize::new(0),
+        questions: AtomicUsize::new(0),
+        problem: Mutex::default(),
         jobs: jobs::Jobs::default(),
     });
     let mut config = Config::from_strings(&NoVariables).unwrap();
@@ -228,6 +252,20 @@ impl Worker {
     pub async fn connected(self) -> Worker {
         self.wait_metric("db_connected 1").await;
         self
+    }
+
+    /// Asks `/ready` until the answer has that status.
+    pub async fn until_ready_is(&self, status: u16) -> Reply {
+        let wait = async {
+            loop {
+                let reply = self.ask(&get("/ready")).await;
+                if reply.status == status {
+                    return reply;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LONG, wait).await.unwrap_or_else(|_| panic!("never: {status}"))
     }
 
     pub fn stop(&mut self) {
