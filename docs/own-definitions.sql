@@ -17,7 +17,9 @@ WITH ours (name) AS (
         'platform_accounts_status_known', 'platform_settings_authentication_known', 'platform_settings_encoding_known',
         'platform_settings_signature_header_is_a_name', 'platform_settings_signed_content_known',
         'platform_settings_timestamp_header_is_a_name', 'platform_settings_tolerance_sensible', 'reconciliation_differences_known',
-        'sync_history_mode_known', 'sync_history_status_known', 'task_lock_is_one_row', 'ticket_events_ends_after_start', 'webhook_rejections_body_bounded',
+        'sync_history_mode_known', 'sync_history_status_known', 'task_lock_is_one_row',
+        'deliveries_noted_one_row', 'ready_probe_has_one_row', 'sync_history_open_event_idx', 'ready_probe fillfactor=10',
+        'webhook_rejections fillfactor=25', 'ticket_events_ends_after_start', 'webhook_rejections_body_bounded',
         'webhook_rejections_slot_bounded', 'webhook_secrets_kind_known',
         'platform_settings settings_changed', 'webhook_secrets settings_changed',
         'ticket_events readers', 'ticket_platforms readers', 'ticket_sales readers', 'attendees readers',
@@ -84,8 +86,10 @@ WITH ours (name) AS (
     UNION ALL
     SELECT 12, t.name::name, pg_catalog.format('ALTER TABLE %s SET (%s)', t.name,
                (SELECT pg_catalog.string_agg(pg_catalog.format('%s=%L', pg_catalog.split_part(o, '=', 1), pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1)), ', ')
-                FROM (SELECT pg_catalog.unnest(t.reloptions) UNION ALL SELECT 'toast.' || pg_catalog.unnest(t.toast_options)) x (o)))
-        FROM tables t WHERE t.reloptions IS NOT NULL OR t.toast_options IS NOT NULL
+                FROM pg_catalog.unnest(t.options) o))
+        FROM (SELECT t.relname, t.name, ARRAY(SELECT o FROM (SELECT pg_catalog.unnest(t.reloptions) UNION ALL SELECT 'toast.' || pg_catalog.unnest(t.toast_options)) x (o)
+                                              WHERE pg_catalog.concat_ws(' ', t.relname, o) NOT IN (TABLE ours)) AS options FROM tables t) t
+        WHERE t.options <> '{}'
     UNION ALL
     SELECT 13, t.name::name, pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY %s', t.name,
                CASE t.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'

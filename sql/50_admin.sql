@@ -313,7 +313,7 @@ BEGIN
     END IF;
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
-        'boxoffice.attendees, boxoffice.webhook_activity, '
+        'boxoffice.attendees, boxoffice.access_grants, boxoffice.webhook_activity, '
         'boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status, '
         'boxoffice.platform_accounts, boxoffice.sync_history, boxoffice.reconciliation_differences, boxoffice.deliveries_noted, '
         'boxoffice.sync_plan, boxoffice.sync_runs, boxoffice.sync_status, boxoffice.reconciliation_reports, boxoffice.sync_drift TO %I', role_name);

@@ -1,9 +1,8 @@
 -- Rights and dumps, after everything exists.
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA boxoffice FROM PUBLIC;
--- The policies call it for whoever reads, also for roles that were given tables without grant_reader(). It shows own grants only.
+-- The policies call it for whoever reads. It shows own grants only.
 GRANT EXECUTE ON FUNCTION boxoffice.readable_events(name) TO PUBLIC;
-GRANT SELECT ON boxoffice.access_grants TO PUBLIC;
 
 -- Default privileges (ALTER DEFAULT PRIVILEGES … ON SCHEMAS) may have let others create here. What is created in the schema of
 -- an extension keeps it from being dropped and is lost or doubled by dumps of the schema; and its owner's functions would stand

@@ -86,7 +86,8 @@ async fn the_recipe_knows_what_is_the_extensions() -> Result {
     let named: Vec<&str> = list.split('\'').skip(1).step_by(2).collect();
     let query = "SELECT relname::text FROM pg_class WHERE relkind = 'i' UNION ALL SELECT conname::text FROM pg_constraint \
         UNION ALL SELECT relname || ' ' || tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
-        UNION ALL SELECT relname || ' ' || polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid";
+        UNION ALL SELECT relname || ' ' || polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid \
+        UNION ALL SELECT relname || ' ' || unnest(reloptions) FROM pg_class";
     let is = lines(&client, query).await?;
     let gone: Vec<_> = named.iter().filter(|name| !is.iter().any(|known| known == *name)).collect();
     assert!(named.len() > 20 && gone.is_empty(), "the recipe names {gone:?}, which is not there");
