@@ -244,7 +244,7 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
 }
 
 static OURS: Plan = Plan {
-    sql: "SELECT NULL, event_id, title, venue, starts_at FROM boxoffice.ticket_events WHERE title IS NOT NULL",
+    sql: "SELECT NULL, event_id, title, venue, starts_at FROM boxoffice.ticket_events WHERE title IS NOT NULL ORDER BY event_id",
     types: &[],
 };
 
