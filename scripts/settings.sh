@@ -1,12 +1,15 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# .boxoffice/env: what it holds, how it is made, who gets what of it. Sourced after cluster.sh and worker.sh.
+# What .boxoffice/env holds, how it is made, who gets what of it. Sourced after cluster.sh and worker.sh.
 #
 # A value comes from the environment, else from the file, else it is generated. Lines that people add are kept.
 
 # taken over from the environment and the file when they are set there; handed to the worker
 optional_settings=(EVENTBRITE_WEBHOOK_SECRET HUMANITIX_API_KEY EVENTBRITE_OAUTH_TOKEN BOXOFFICE_CREDENTIALS_FILE
     HUMANITIX_API_URL EVENTBRITE_API_URL DEBUG_WEBHOOKS)
-made_settings=(DATABASE_URL INGRESS_DATABASE_URL BOXOFFICE_URL HUMANITIX_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN)
+made_settings=(DATABASE_URL INGRESS_DATABASE_URL PGSERVICEFILE BOXOFFICE_URL HUMANITIX_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN)
+
+service_file=$dot/pg_service.conf
+password_file=$dot/pgpass
 
 # choose NAME DEFAULT: sets and exports the variable
 choose() {
@@ -17,11 +20,18 @@ choose() {
     export "$1=$value"
 }
 
+# password_of NAME: that of the URL in the file, as it stands there
 password_of() { setting "$1" | sed -nE 's#^postgres(ql)?://[^:]+:([^@]+)@.*#\2#p'; }
 
-# settings_make: all settings as variables, and the file
+# decoded TEXT: without the percent escapes of a URL
+decoded() {
+    local text=${1//\\/\\\\}
+    printf '%b' "${text//%/\\x}"
+}
+
+# settings_make: the settings of the database as variables, and the secrets of the platforms
 settings_make() {
-    local name line host port kept
+    local name host
     choose HUMANITIX_WEBHOOK_SECRET "$(random_hex 24)"
     choose EVENTBRITE_PATH_TOKEN "$(random_hex 24)"
     for name in "${optional_settings[@]}"; do choose "$name" ''; done
@@ -33,7 +43,29 @@ settings_make() {
     host=127.0.0.1:$(server_port)
     DATABASE_URL=postgresql://$owner:$owner_password@$host/$db
     INGRESS_DATABASE_URL=postgresql://boxoffice_ingress:$ingress_password@$host/$db
+    PGSERVICEFILE=$service_file
+}
 
+# settings_write: the files for people and programs
+settings_write() {
+    local password
+    env_write "${made_settings[@]}" "${optional_settings[@]}"
+    password=$(decoded "$owner_password")
+    password=${password//\\/\\\\}
+    (
+        umask 077
+        printf '127.0.0.1:%s:*:%s:%s\n' "$(server_port)" "$owner" "${password//:/\\:}" >"$password_file.new"
+        # hostaddr and sslmode, so that no PG… variable of the caller changes where it leads
+        printf '%s\n' '[boxoffice]' host=127.0.0.1 hostaddr=127.0.0.1 "port=$(server_port)" "dbname=$db" "user=$owner" \
+            "passfile=$password_file" sslmode=disable >"$service_file.new"
+    )
+    mv -f "$password_file.new" "$password_file"
+    mv -f "$service_file.new" "$service_file"
+}
+
+# worker_address: sets BOXOFFICE_URL
+worker_address() {
+    local port kept
     kept=$(worker_port)
     if [ -n "${BOXOFFICE_PORT:-}" ]; then
         port=$BOXOFFICE_PORT
@@ -45,31 +77,15 @@ settings_make() {
     fi
     BOXOFFICE_URL=http://127.0.0.1:$port
     echo "$port" >"$var/worker.port"
-
-    (
-        umask 077
-        {
-            for name in "${made_settings[@]}"; do printf '%s=%s\n' "$name" "${!name}"; done
-            for name in "${optional_settings[@]}"; do
-                if [ -n "${!name}" ]; then printf '%s=%s\n' "$name" "${!name}"; fi
-            done
-            if [ -f "$env_file" ]; then
-                while IFS= read -r line; do
-                    case " ${made_settings[*]} ${optional_settings[*]} " in
-                    *" ${line%%=*} "*) ;;
-                    *) printf '%s\n' "$line" ;;
-                    esac
-                done <"$env_file"
-            fi
-        } >"$env_file.new"
-    )
-    mv -f "$env_file.new" "$env_file"
 }
 
 # settings_apply: roles, search_path and secrets in the database; values travel in the environment, not in arguments
 settings_apply() {
-    OWNER_PASSWORD=$owner_password INGRESS_PASSWORD=$ingress_password \
-        sql -At -o /dev/null -d "$db" -f - <"$root/scripts/setup.sql"
+    local sql_variables=(OWNER_PASSWORD INGRESS_PASSWORD HUMANITIX_WEBHOOK_SECRET EVENTBRITE_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN)
+    local OWNER_PASSWORD INGRESS_PASSWORD
+    : "${EVENTBRITE_WEBHOOK_SECRET:=}"
+    OWNER_PASSWORD=$(decoded "$owner_password") INGRESS_PASSWORD=$(decoded "$ingress_password")
+    sql -At -o /dev/null -d "$db" -f - <"$root/scripts/setup.sql"
 }
 
 # The file of further credentials, absolute, since the worker works in another directory.
@@ -82,7 +98,8 @@ credentials_file() {
 
 # What the worker can read of it: it wants the file to be its user's own. Root's worker runs as somebody else and gets a copy.
 credentials_for_worker() {
-    local file mode
+    local file mode user
+    user=$(worker_user)
     file=$(credentials_file)
     rm -f "$var/credentials"
     [ -n "$file" ] || return 0
@@ -92,20 +109,18 @@ credentials_for_worker() {
     ?00) ;;
     *) die "BOXOFFICE_CREDENTIALS_FILE: others than its owner have access to it (mode $mode)" "chmod 600 $file" ;;
     esac
-    if [ -n "$(run_as)" ]; then
-        install -m 600 "$file" "$var/credentials"
-        own "$var/credentials"
+    if [ -n "$user" ]; then
+        install -m 600 -o "$user" -g "$(id -g "$user")" "$file" "$var/credentials"
         file=$var/credentials
     fi
     BOXOFFICE_CREDENTIALS_FILE=$file
 }
 
-# What the worker gets: its own, and every BOXOFFICE_… setting that the caller has; not the secrets that the database keeps.
+# What the worker gets: its own settings, of the file and of the caller; not the secrets that the database keeps.
 settings_for_worker() {
     local name
     settings_sum >"$var/worker.settings"
     credentials_for_worker
-    unset HUMANITIX_WEBHOOK_SECRET EVENTBRITE_WEBHOOK_SECRET EVENTBRITE_PATH_TOKEN DATABASE_URL
     export INGRESS_DATABASE_URL BOXOFFICE_LISTEN=${BOXOFFICE_URL#http://}
     for name in "${optional_settings[@]}"; do
         if [ -z "${!name:-}" ]; then unset "$name"; fi
@@ -116,9 +131,7 @@ settings_sum() {
     local name file
     file=$(credentials_file)
     {
-        for name in INGRESS_DATABASE_URL BOXOFFICE_URL "${optional_settings[@]}" $(compgen -e BOXOFFICE_); do
-            printf '%s=%s\n' "$name" "${!name}"
-        done
+        for name in BOXOFFICE_URL $(worker_variables); do printf '%s=%s\n' "$name" "${!name:-}"; done
         if [ -f "$file" ]; then cat "$file"; fi
     } | sha256sum
 }

@@ -12,7 +12,8 @@ SELECT 'CREATE ROLE boxoffice_ingress LOGIN'
 ALTER ROLE boxoffice_ingress PASSWORD :'ingress_password';
 SELECT boxoffice.grant_ingress('boxoffice_ingress');
 
-ALTER DATABASE boxoffice SET search_path = boxoffice, public;
+-- public first: what the owner creates without a schema belongs there, not among what belongs to the extension.
+ALTER DATABASE boxoffice SET search_path = public, boxoffice;
 
 SELECT boxoffice.set_webhook_secret('humanitix', :'humanitix_secret');
 SELECT boxoffice.set_path_token('eventbrite', :'eventbrite_token');

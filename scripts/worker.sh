@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The worker of `make up`: start, stop, wait until it is ready. Sourced after lib.sh; needs $var from state_init.
+# The worker of `make up`: start, stop, wait until it is ready. Sourced after cluster.sh; needs $var from state_init.
 
 worker=$var/bin/boxoffice-ingress
 worker_log=$var/log/worker.log
@@ -11,13 +11,21 @@ worker_pid() {
     if alive "$pid" "$worker"; then printf '%s' "$pid"; fi
 }
 
-# worker_start: reads its settings from the environment
+# The variables that the worker reads, as its --help lists them; not the owner's URL, which it would take when it has no other.
+worker_variables() {
+    "$worker" --help | sed -nE 's/^  ([A-Z][A-Z0-9_]*)  .*  default: .*/\1/p' | grep -vx DATABASE_URL
+    # where its TLS library looks for the system's certificates
+    printf '%s\n' SSL_CERT_FILE SSL_CERT_DIR
+}
+
+# worker_start: reads its settings from our variables, and gets no others
 worker_start() {
-    touch "$worker_log"
-    own "$worker_log"
+    local names
+    mapfile -t names < <(worker_variables)
+    log_open "$worker_log" ''
     # It writes its own process id, to descriptor 8.
     # shellcheck disable=SC2016
-    become_unprivileged setsid sh -c 'echo $$ >&8; exec "$0" 8>&-' "$worker" \
+    become "$(worker_user)" "${names[@]}" -- setsid sh -c 'echo $$ >&8; exec "$0" 8>&-' "$worker" \
         </dev/null >>"$worker_log" 2>&1 8>"$var/worker.pid" &
     disown
 }
@@ -26,7 +34,7 @@ worker_start() {
 worker_wait() {
     local i
     for i in $(seq 100); do
-        if curl -fsS -m 2 -o /dev/null "$1/ready" 2>/dev/null; then return 0; fi
+        if curl --noproxy '*' -fsS -m 2 -o /dev/null "$1/ready" 2>/dev/null; then return 0; fi
         if [ "$i" -gt 5 ] && [ -z "$(worker_pid)" ]; then break; fi
         sleep 0.1
     done

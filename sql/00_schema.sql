@@ -13,6 +13,21 @@ $$;
 
 CREATE SCHEMA boxoffice;
 
+-- What deliveries lock. In a schema of its own that nobody else may use: a name that cannot be looked up cannot be locked,
+-- while anybody who may connect can take any advisory lock there is.
+CREATE SCHEMA boxoffice_private;
+COMMENT ON SCHEMA boxoffice_private IS 'Locks of boxoffice. Nobody but the owner may use it.';
+
+CREATE TABLE boxoffice_private.link_lock ();
+COMMENT ON TABLE boxoffice_private.link_lock IS 'Always empty. Whatever writes sales locks it in mode ROW EXCLUSIVE before anything else, link_event() and unlink_event() in mode SHARE ROW EXCLUSIVE, so that no sale is written with a link as it was before.';
+
+CREATE TABLE boxoffice_private.task_lock (
+    id boolean PRIMARY KEY DEFAULT true CONSTRAINT task_lock_is_one_row CHECK (id)
+);
+COMMENT ON TABLE boxoffice_private.task_lock IS 'One row, locked by whoever runs run_due_tasks(). Not dumped.';
+COMMENT ON COLUMN boxoffice_private.task_lock.id IS 'Always true.';
+INSERT INTO boxoffice_private.task_lock DEFAULT VALUES;
+
 COMMENT ON SCHEMA boxoffice IS 'Ticket sales: webhooks and API pages of ticketing platforms, normalised, with their audit trail.';
 
 -- The values that the tables hold. Domains, because their checks are kept ready by the server, while a CHECK of a table is
@@ -36,6 +51,9 @@ COMMENT ON DOMAIN boxoffice.quantity IS 'Number of things, not negative.';
 
 CREATE DOMAIN boxoffice.refund_status AS text COLLATE "C" CHECK (VALUE IN ('none', 'requested', 'partial', 'refunded', 'cancelled'));
 COMMENT ON DOMAIN boxoffice.refund_status IS 'none, requested, partial, refunded, or cancelled (void without a refund).';
+
+CREATE DOMAIN boxoffice.payment_status AS text COLLATE "C" CHECK (VALUE IN ('paid', 'free', 'unpaid'));
+COMMENT ON DOMAIN boxoffice.payment_status IS 'paid, free or unpaid.';
 
 CREATE DOMAIN boxoffice.attendee_status AS text COLLATE "C" CHECK (VALUE IN ('registered', 'checked_in', 'no_show', 'cancelled'));
 COMMENT ON DOMAIN boxoffice.attendee_status IS 'registered, checked_in, no_show or cancelled.';

@@ -1,5 +1,5 @@
 -- What people read: events, sales, attendees. Sales and attendees are projections of boxoffice.order_states.
--- Natural keys only, platform_order_id in each of them: the tables distribute by it as they are.
+-- Natural keys only, platform_order_id in each of them. docs/DESIGN.md says what that allows when one machine is too small.
 
 CREATE TABLE boxoffice.ticket_events (
     event_id text COLLATE "C" PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()::text,
@@ -34,6 +34,7 @@ CREATE TABLE boxoffice.ticket_platforms (
     external_starts_at timestamptz,
     external_ends_at timestamptz,
     external_time_zone text,
+    external_sessions jsonb,
     external_capacity integer,
     external_event_url text,
     external_status text,
@@ -65,6 +66,7 @@ COMMENT ON COLUMN boxoffice.ticket_platforms.external_venue IS 'Venue on the pla
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_starts_at IS 'Start on the platform.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_ends_at IS 'End on the platform.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_time_zone IS 'IANA time zone on the platform.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.external_sessions IS 'Dates of an event that has several: a list of objects with id (external_session_id of orders and tickets), starts_at, ends_at and active. NULL: the event has only its own.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_capacity IS 'Capacity on the platform.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_event_url IS 'Public page of the event.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_status IS 'The platform''s own word for the state of the event.';
@@ -102,10 +104,13 @@ CREATE TABLE boxoffice.ticket_sales (
     tax_amount boxoffice.amount,
     discount_amount boxoffice.amount,
     refund_amount boxoffice.amount,
+    kept_amount boxoffice.amount,
     net_amount boxoffice.amount,
+    payment_status boxoffice.payment_status,
     refund_status boxoffice.refund_status NOT NULL DEFAULT 'none',
     refund_method text,
     refund_date timestamptz,
+    void_date timestamptz,
     purchase_date timestamptz,
     platform_status text,
     marketing_opt_in boolean,
@@ -136,10 +141,13 @@ COMMENT ON COLUMN boxoffice.ticket_sales.fee_amount IS 'Fees of the platform, pa
 COMMENT ON COLUMN boxoffice.ticket_sales.tax_amount IS 'Tax as the platform states it; on Humanitix it may be part of the fee.';
 COMMENT ON COLUMN boxoffice.ticket_sales.discount_amount IS 'Discount already taken off total_amount.';
 COMMENT ON COLUMN boxoffice.ticket_sales.refund_amount IS 'Refunded so far.';
-COMMENT ON COLUMN boxoffice.ticket_sales.net_amount IS 'total_amount less refund_amount and fee_amount, not below 0. Tax that has to be remitted is still in it.';
+COMMENT ON COLUMN boxoffice.ticket_sales.kept_amount IS 'What the organiser holds of the charge: total_amount less refund_amount; 0 where nothing was ever paid, or where the platform says that the order is cancelled, deleted or gone and nothing was refunded. Money of cancelled tickets that was not refunded is kept.';
+COMMENT ON COLUMN boxoffice.ticket_sales.net_amount IS 'kept_amount less the fees that the platform keeps, not below 0: fee_amount, less the fees of tickets whose whole price went back to the buyer. Tax that has to be remitted is still in it. The fees kept are kept_amount - net_amount, the void part of the charge is total_amount - refund_amount - kept_amount.';
+COMMENT ON COLUMN boxoffice.ticket_sales.payment_status IS 'paid, free or unpaid, as the newest copy says that says so; NULL: nobody has said, which counts as paid. An unpaid order holds places, but is not sold.';
 COMMENT ON COLUMN boxoffice.ticket_sales.refund_status IS 'none, requested, partial, refunded, or cancelled (void without a refund).';
 COMMENT ON COLUMN boxoffice.ticket_sales.refund_method IS 'How refund_amount is known: platform, envelope, attendees, costs, requests, or assumed_full (the platform says refunded, but no amount).';
 COMMENT ON COLUMN boxoffice.ticket_sales.refund_date IS 'When it was refunded, as the platform says; else the version of the first copy that showed it.';
+COMMENT ON COLUMN boxoffice.ticket_sales.void_date IS 'When something of the order was taken back: refund_date; else the version of the first copy that shows the order or a ticket of it cancelled; else that of the listing, 404 or sweep that decided it. NULL while nothing is taken back. Several partial refunds have one date.';
 COMMENT ON COLUMN boxoffice.ticket_sales.purchase_date IS 'When it was bought.';
 COMMENT ON COLUMN boxoffice.ticket_sales.platform_status IS 'The platform''s own word for the state of the order.';
 COMMENT ON COLUMN boxoffice.ticket_sales.marketing_opt_in IS 'Consent to marketing; NULL is unknown, which is not consent.';
@@ -189,10 +197,10 @@ COMMENT ON COLUMN boxoffice.attendees.last_name IS 'Family name.';
 COMMENT ON COLUMN boxoffice.attendees.email IS 'E-mail address; Humanitix tickets have none.';
 COMMENT ON COLUMN boxoffice.attendees.phone IS 'Telephone number.';
 COMMENT ON COLUMN boxoffice.attendees.ticket_type IS 'Name of the ticket type.';
-COMMENT ON COLUMN boxoffice.attendees.ticket_price IS 'Price of this ticket at purchase.';
+COMMENT ON COLUMN boxoffice.attendees.ticket_price IS 'Price of this ticket at purchase: the highest that any copy shows, because platforms show less of what is cancelled.';
 COMMENT ON COLUMN boxoffice.attendees.currency IS 'ISO 4217 code of the price.';
 COMMENT ON COLUMN boxoffice.attendees.barcode IS 'What the ticket''s code says.';
-COMMENT ON COLUMN boxoffice.attendees.status IS 'registered, checked_in or cancelled (a refunded ticket is cancelled). no_show is worked out when reading: registered, and the event is over.';
+COMMENT ON COLUMN boxoffice.attendees.status IS 'registered, checked_in or cancelled (a refunded ticket is cancelled). no_show is worked out when reading: registered, and the date is over.';
 COMMENT ON COLUMN boxoffice.attendees.checked_in_at IS 'When the attendee was checked in.';
 COMMENT ON COLUMN boxoffice.attendees.refunded IS 'The ticket was cancelled with its money returned.';
 COMMENT ON COLUMN boxoffice.attendees.source_version IS 'Version of the copy that the row shows.';

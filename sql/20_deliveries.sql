@@ -29,7 +29,7 @@ COMMENT ON COLUMN boxoffice.webhook_logs.id IS 'Number of the delivery.';
 COMMENT ON COLUMN boxoffice.webhook_logs.platform IS 'humanitix or eventbrite.';
 COMMENT ON COLUMN boxoffice.webhook_logs.event_type IS 'The platform''s name for what happened; for API bodies: api. and the kind of resource. NULL when unreadable.';
 COMMENT ON COLUMN boxoffice.webhook_logs.source IS 'webhook (pushed at us), manual (process_webhook) or api (an API body).';
-COMMENT ON COLUMN boxoffice.webhook_logs.status IS 'processed; duplicate (said nothing new); ignored (not of interest); queued (a hint, the resource will be fetched); invalid (cannot be understood, not tried again by itself); failed (will be tried again); dead (tried too often).';
+COMMENT ON COLUMN boxoffice.webhook_logs.status IS 'processed; duplicate (said nothing new); ignored (not of interest, or a cancellation or refund that something newer has overruled: notes says which); queued (a hint, the resource will be fetched); invalid (cannot be understood, not tried again by itself); failed (will be tried again); dead (tried too often).';
 COMMENT ON COLUMN boxoffice.webhook_logs.processed IS 'Nothing is left to be done about it.';
 COMMENT ON COLUMN boxoffice.webhook_logs.platform_order_id IS 'The order that the delivery speaks of, when it is one.';
 COMMENT ON COLUMN boxoffice.webhook_logs.external_event_id IS 'The platform''s event, when the delivery itself names it.';
@@ -42,7 +42,7 @@ COMMENT ON COLUMN boxoffice.webhook_logs.verified_by IS 'signature, path_token, 
 COMMENT ON COLUMN boxoffice.webhook_logs.fetched_at IS 'For API bodies: when we asked, by the clock of this database. Part of the facts, so replays reuse it.';
 COMMENT ON COLUMN boxoffice.webhook_logs.headers IS 'Request headers; signatures, tokens and credentials redacted.';
 COMMENT ON COLUMN boxoffice.webhook_logs.body IS 'The exact bytes.';
-COMMENT ON COLUMN boxoffice.webhook_logs.created_at IS 'When it arrived.';
+COMMENT ON COLUMN boxoffice.webhook_logs.created_at IS 'When it arrived. Part of the facts, because some news has no other time; replays reuse it.';
 COMMENT ON COLUMN boxoffice.webhook_logs.processed_at IS 'When it was last applied successfully.';
 COMMENT ON SEQUENCE boxoffice.webhook_logs_id_seq IS 'Numbers of deliveries.';
 

@@ -179,7 +179,7 @@ COMMENT ON COLUMN boxoffice.reconciliation_differences.columns IS 'The columns t
 COMMENT ON COLUMN boxoffice.reconciliation_differences.ours IS 'What was here, of amounts, quantities and statuses that differ.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.theirs IS 'What follows from the platform''s listing.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.currency IS 'ISO 4217 code of the amounts.';
-COMMENT ON COLUMN boxoffice.reconciliation_differences.money_difference IS 'total_amount less refund_amount, theirs less ours.';
+COMMENT ON COLUMN boxoffice.reconciliation_differences.money_difference IS 'kept_amount, theirs less ours.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.healed IS 'Our row was put right. Of missing_there: the order is asked for by itself, and its answer decides.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.found_at IS 'When it was found.';
 

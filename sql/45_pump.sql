@@ -273,7 +273,8 @@ CREATE FUNCTION boxoffice.run_due_tasks(OUT task text, OUT items integer) RETURN
 AS $$
 BEGIN
     -- Several workers may ask; one does it.
-    IF NOT pg_try_advisory_xact_lock(1112489048, 2) THEN
+    PERFORM FROM boxoffice_private.task_lock FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     -- Each by itself: trouble with one must not keep the others from being done.

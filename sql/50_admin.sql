@@ -29,12 +29,14 @@ BEGIN
     ELSIF secret = '' OR secret <> pg_catalog.btrim(secret, E' \t\r\n') THEN
         RAISE EXCEPTION 'the secret is empty, or has white space at its ends'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Copy it again, without the line end.';
+    ELSIF kind = 'signature' AND pg_catalog.octet_length(secret) < 16 THEN
+        RAISE EXCEPTION 'a signing secret has at least 16 bytes'
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'A shorter one can be found by trying.',
+                  HINT = 'For example the output of: openssl rand -hex 24';
     ELSIF kind = 'path_token' AND secret !~ '^[A-Za-z0-9_-]{16,200}$' THEN
         RAISE EXCEPTION 'a path token has 16 to 200 letters, digits, hyphens or underscores'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'For example the output of: openssl rand -hex 24';
     END IF;
-    -- One rotation at a time.
-    PERFORM pg_catalog.pg_advisory_xact_lock(1112489048, 0);
     SELECT * INTO newest FROM boxoffice.webhook_secrets s
         WHERE s.platform = set_secret.platform AND s.kind = set_secret.kind ORDER BY s.generation DESC LIMIT 1;
     IF newest.value = secret AND newest.valid_until IS NULL THEN
@@ -52,6 +54,9 @@ BEGIN
     DELETE FROM boxoffice.webhook_secrets s
         WHERE s.platform = set_secret.platform AND s.kind = set_secret.kind
           AND s.generation < COALESCE(newest.generation, 0) - 2;
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'another session has set a secret of platform "%" at this moment', platform
+        USING ERRCODE = 'serialization_failure', HINT = 'Look which one is meant to hold, and set it again.';
 END
 $$;
 COMMENT ON FUNCTION boxoffice.set_secret(text, text, text, timestamptz) IS 'The one place where secrets are rotated; use set_webhook_secret() or set_path_token().';
@@ -144,6 +149,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION boxoffice.fill_event(text, text) IS 'Gives our event what the platform says of it where nothing is known yet; what people have written stays. Called whenever something becomes known.';
 
+CREATE FUNCTION boxoffice.lock_links() RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    -- Deliveries that come while it waits wait behind it.
+    SET search_path = pg_catalog, boxoffice, pg_temp SET lock_timeout = '2s'
+AS $$
+BEGIN
+    LOCK TABLE boxoffice_private.link_lock IN SHARE ROW EXCLUSIVE MODE;
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION 'sales are being written by a transaction that takes long'
+        USING ERRCODE = 'lock_not_available', DETAIL = 'Events are linked and unlinked while no delivery, replay or retry is in progress.',
+              HINT = 'Try again; SELECT pid, query FROM pg_stat_activity shows what runs.';
+END
+$$;
+COMMENT ON FUNCTION boxoffice.lock_links() IS 'Waits, for two seconds at most, until no sale is being written, and keeps any from being written until the end of the transaction. Used by link_event() and unlink_event().';
+
 CREATE FUNCTION boxoffice.link_event(platform text, external_event_id text, event_id text DEFAULT NULL) RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
@@ -159,8 +179,7 @@ BEGIN
     ELSIF linked = '' OR linked = '*' THEN
         RAISE EXCEPTION '"%" is not an event id', linked USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- Waits for deliveries in flight, so that none is written with the link as it was before.
-    PERFORM pg_catalog.pg_advisory_xact_lock(1112489048, 1);
+    PERFORM boxoffice.lock_links();
     INSERT INTO boxoffice.ticket_platforms (platform, external_event_id)
         VALUES (link_event.platform, link_event.external_event_id) ON CONFLICT DO NOTHING;
     SELECT * INTO STRICT found FROM boxoffice.ticket_platforms p
@@ -191,7 +210,7 @@ DECLARE
     was text;
 BEGIN
     PERFORM boxoffice.require_platform(unlink_event.platform);
-    PERFORM pg_catalog.pg_advisory_xact_lock(1112489048, 1);
+    PERFORM boxoffice.lock_links();
     SELECT p.event_id INTO was FROM boxoffice.ticket_platforms p
         WHERE p.platform = unlink_event.platform AND p.external_event_id = unlink_event.external_event_id;
     IF was IS NULL THEN
@@ -209,11 +228,27 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.unlink_event(text, text) IS 'Takes a link back; nothing is deleted. Returns the event_id that it had.';
 
+CREATE FUNCTION boxoffice.require_role(role_name name) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, boxoffice, pg_temp
+AS $$
+BEGIN
+    IF role_name IS NULL THEN
+        RAISE EXCEPTION 'role_name must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = role_name) THEN
+        RAISE EXCEPTION 'role "%" does not exist', role_name
+            USING ERRCODE = 'undefined_object', HINT = 'CREATE ROLE makes one. Rights are never given to everybody (PUBLIC).';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.require_role(name) IS 'Raises an error unless there is such a role. Names such as public mean everybody where rights are given.';
+
 CREATE FUNCTION boxoffice.grant_ingress(role_name name) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
 BEGIN
+    PERFORM boxoffice.require_role(role_name);
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.version(), boxoffice.ingest_webhook(text, jsonb, bytea), '
         'boxoffice.ingest_webhook(text, jsonb, text), boxoffice.ingest_webhooks(text[], jsonb[], bytea[]), '
@@ -223,21 +258,42 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice.grant_ingress(name) IS 'Gives a role the rights of the worker: it may hand over deliveries and fetched bodies, and can read no table.';
 
-CREATE FUNCTION boxoffice.grant_reader(role_name name, event_id text DEFAULT '*') RETURNS void
+CREATE FUNCTION boxoffice.grant_reader(role_name name, event_id text DEFAULT '*', bodies boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
 BEGIN
+    PERFORM boxoffice.require_role(role_name);
+    IF event_id IS NULL OR event_id = '' THEN
+        RAISE EXCEPTION 'event_id must not be null or empty'
+            USING ERRCODE = 'null_value_not_allowed', HINT = '* means all events.';
+    ELSIF bodies AND event_id <> '*' THEN
+        RAISE EXCEPTION 'the log of deliveries can only be read as a whole'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Grant bodies together with all events (*).';
+    END IF;
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
-        'boxoffice.attendees, boxoffice.webhook_logs, boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status, '
+        'boxoffice.attendees, boxoffice.webhook_activity, '
+        'boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status, '
         'boxoffice.platform_accounts, boxoffice.sync_history, boxoffice.reconciliation_differences, boxoffice.deliveries_noted, '
         'boxoffice.sync_plan, boxoffice.sync_runs, boxoffice.sync_status, boxoffice.reconciliation_reports, boxoffice.sync_drift TO %I', role_name);
-    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) TO %I', role_name);
+    IF grant_reader.event_id = '*' THEN
+        EXECUTE pg_catalog.format('REVOKE SELECT ON boxoffice.webhook_logs FROM %I', role_name);
+        EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) FROM %I', role_name);
+    END IF;
+    -- Not the exact bytes, nor the headers: they hold whatever the sender put into them.
+    EXECUTE pg_catalog.format('GRANT SELECT (%s) ON boxoffice.webhook_logs TO %I',
+        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = 'boxoffice.webhook_logs'::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped
+           AND a.attname NOT IN ('headers', 'body')), role_name);
+    IF bodies THEN
+        EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.webhook_logs TO %I', role_name);
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) TO %I', role_name);
+    END IF;
     INSERT INTO boxoffice.access_grants (grantee, event_id) VALUES (role_name, grant_reader.event_id) ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.grant_reader(name, text) IS 'Lets a role read sales, attendees and analytics of one event, or of all (*). The log of deliveries, accounts, runs and reports only with *.';
+COMMENT ON FUNCTION boxoffice.grant_reader(name, text, boolean) IS 'Lets a role read sales, attendees and analytics of one event, or of all (*). The log of deliveries, accounts, runs and reports only with *; headers and bodies of deliveries only with bodies.';
 
 CREATE FUNCTION boxoffice.revoke_reader(role_name name, event_id text DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql VOLATILE
@@ -249,6 +305,12 @@ BEGIN
     DELETE FROM boxoffice.access_grants g
         WHERE g.grantee = role_name AND (revoke_reader.event_id IS NULL OR g.event_id = revoke_reader.event_id);
     GET DIAGNOSTICS removed = ROW_COUNT;
+    -- Of a role that is dropped there are only the rows.
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = role_name)
+       AND NOT EXISTS (SELECT FROM boxoffice.access_grants g WHERE g.grantee = role_name AND g.event_id = '*') THEN
+        EXECUTE pg_catalog.format('REVOKE SELECT ON boxoffice.webhook_logs FROM %I', role_name);
+        EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION boxoffice.payload(boxoffice.webhook_logs) FROM %I', role_name);
+    END IF;
     RETURN removed;
 END
 $$;
@@ -274,6 +336,15 @@ AS $$
     UNION ALL
     SELECT 'cancelled without a refund, but with a refund amount', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
         WHERE s.refund_status = 'cancelled' AND s.refund_amount > 0
+    UNION ALL
+    SELECT 'amounts that contradict each other', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE s.net_amount > s.kept_amount OR (s.kept_amount > s.total_amount - COALESCE(s.refund_amount, 0) AND s.kept_amount > 0 AND s.refund_amount <= s.total_amount)
+           OR s.kept_amount - s.net_amount > COALESCE(s.fee_amount, 0) OR (s.payment_status = 'unpaid' AND s.kept_amount > 0)
+           OR (s.kept_amount IS NULL) <> (s.total_amount IS NULL) OR (s.net_amount IS NULL) <> (s.total_amount IS NULL)
+    UNION ALL
+    SELECT 'taken back without a date', s.platform, s.platform_order_id FROM boxoffice.ticket_sales s
+        WHERE s.void_date IS NULL AND s.source_version IS NOT NULL
+          AND (s.refund_status IN ('partial', 'refunded', 'cancelled') OR s.valid_quantity < s.ticket_quantity)
     UNION ALL
     SELECT 'refunded attendee that may still come in', a.platform, a.platform_order_id || ' ' || a.platform_attendee_id
         FROM boxoffice.attendees a WHERE a.refunded AND a.status <> 'cancelled'

@@ -1,8 +1,28 @@
 -- Rights and dumps, after everything exists.
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA boxoffice FROM PUBLIC;
--- The policies call it for whoever reads.
+-- The policies call it for whoever reads, also for roles that were given tables without grant_reader(). It shows own grants only.
 GRANT EXECUTE ON FUNCTION boxoffice.readable_events(name) TO PUBLIC;
+GRANT SELECT ON boxoffice.access_grants TO PUBLIC;
+
+-- Default privileges (ALTER DEFAULT PRIVILEGES … ON SCHEMAS) may have let others create here. What is created in the schema of
+-- an extension keeps it from being dropped and is lost or doubled by dumps of the schema; and its owner's functions would stand
+-- where ours are looked for.
+DO $$
+DECLARE
+    other record;
+BEGIN
+    FOR other IN
+        SELECT a.grantee, pg_catalog.pg_get_userbyid(a.grantee) AS name
+        FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a
+        WHERE n.nspname OPERATOR(pg_catalog.=) 'boxoffice' AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+          AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner
+    LOOP
+        EXECUTE CASE WHEN other.grantee OPERATOR(pg_catalog.=) 0 THEN 'REVOKE CREATE ON SCHEMA boxoffice FROM PUBLIC'
+                     ELSE pg_catalog.format('REVOKE CREATE ON SCHEMA boxoffice FROM %I', other.name) END;
+    END LOOP;
+END
+$$;
 
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.ticket_events', '');
 SELECT pg_catalog.pg_extension_config_dump('boxoffice.ticket_platforms', '');

@@ -131,7 +131,9 @@ mod tests {
         for (copy, attendees) in [(Copy::Created, 2), (Copy::Updated, 2), (Copy::Alone, 0)] {
             let delivery = Delivery::of(NEW + 7, copy);
             let settings = Platform::Humanitix.default_settings();
-            let read = Platform::Humanitix.webhook(&settings, &Headers::default(), delivery.body.as_bytes()).unwrap();
+            let read = Platform::Humanitix
+                .webhook(&settings, &Headers::default(), delivery.body.as_bytes(), i64::MAX)
+                .unwrap();
             assert_eq!(read.notes, [""; 0]);
             let Effect::Apply(facts) = read.effect else { panic!("not applied") };
             let mut state = State::default();

@@ -67,7 +67,7 @@ pub fn measure(options: &Options) -> Result<CoreCost> {
 }
 
 fn read(body: &str) -> Result<Vec<Observation>> {
-    let delivery = PLATFORM.webhook(&PLATFORM.default_settings(), &Headers::default(), body.as_bytes());
+    let delivery = PLATFORM.webhook(&PLATFORM.default_settings(), &Headers::default(), body.as_bytes(), i64::MAX);
     match delivery.map(|delivery| delivery.effect) {
         Ok(Effect::Apply(facts)) => Ok(facts),
         other => bail!("a delivery of the benchmark is not applied: {other:?}"),

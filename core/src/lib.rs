@@ -13,6 +13,7 @@ pub mod merge;
 pub mod money;
 pub mod observation;
 pub mod platform;
+pub mod redact;
 pub mod settings;
 pub mod similarity;
 pub mod time;

@@ -17,16 +17,16 @@ mod derive_eventbrite;
 mod derive_humanitix;
 mod envelopes;
 mod follow_up;
+mod money;
 mod observe;
 mod state;
+pub(crate) mod words;
 
 pub use follow_up::Look;
 pub use state::State;
 
-#[cfg(doc)]
-use crate::observation::Fact;
-
 use crate::money::{Amount, Currency};
+use crate::observation::{EnvelopeStatus, Fact, Payment};
 use crate::platform::Platform;
 use crate::time::Micros;
 
@@ -38,10 +38,19 @@ pub const LAG: Micros = 10 * MINUTE;
 /// Sightings are rounded down to this, so that re-reading an unchanged order seldom writes.
 pub const SIGHTING: Micros = 10 * MINUTE;
 
+/// Most attendees of one order. Each change of an order reads and writes all of it.
+pub const MAX_ATTENDEES: usize = 10_000;
+
 /// A 404 counts when it came this long after the (rounded) last sighting.
 pub const GONE: Micros = 20 * MINUTE;
 
 impl State {
+    /// Whether more is known of it than one order can hold: more than [`MAX_ATTENDEES`].
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.attendees.len() > MAX_ATTENDEES
+    }
+
     /// The rows that this state shows; `None` when only 404s, scans and sweep marks are known.
     #[must_use]
     pub fn derive(&self, platform: Platform) -> Option<Derived> {
@@ -55,6 +64,28 @@ impl State {
         })?;
         derived.sale.unlisted_at = self.orders_swept.filter(|_| self.missing_from_sweep() && !self.order_gone());
         Some(derived)
+    }
+
+    /// Whether a cancellation or refund that a bridge tells is to be seen in the rows; true for every other fact. It is not
+    /// when something newer is known of the order: then whoever told it must not be given to believe that it was applied.
+    #[must_use]
+    pub fn honours(&self, platform: Platform, fact: &Fact) -> bool {
+        let Fact::Envelope(envelope) = fact else { return true };
+        let refunds = envelope.refund.is_some_and(|refund| refund.amount != Some(Amount::ZERO));
+        if !refunds && envelope.status != EnvelopeStatus::Cancelled {
+            return true;
+        }
+        self.derive(platform).is_some_and(|rows| {
+            let sale = rows.sale;
+            match sale.refund_status {
+                RefundStatus::Refunded | RefundStatus::Cancelled => true,
+                RefundStatus::Partial => refunds || sale.valid_quantity == Some(0),
+                // Nothing can be refunded of what was free or never paid.
+                RefundStatus::None | RefundStatus::Requested => {
+                    refunds && matches!(sale.payment_status, Some(Payment::Free | Payment::Unpaid))
+                }
+            }
+        })
     }
 
     /// Hash of the order document to keep as raw data: the newest API copy, else the newest envelope.
@@ -110,12 +141,20 @@ pub struct Sale {
     pub discount_amount: Option<Amount>,
     /// Refunded so far.
     pub refund_amount: Option<Amount>,
+    /// What the organiser holds of the charge: total less refund; nothing where nothing was ever paid or the charge is void.
+    pub kept_amount: Option<Amount>,
+    /// `kept_amount` less the fees that the platform keeps.
+    pub net_amount: Option<Amount>,
+    /// Whether it was paid; `None` where nobody has said, which counts as paid.
+    pub payment_status: Option<Payment>,
     /// Where its refund or cancellation stands.
     pub refund_status: RefundStatus,
     /// Which view of the refund won: `platform`, `envelope`, `attendees`, `costs`, `requests` or `assumed_full`.
     pub refund_method: Option<&'static str>,
     /// When it was refunded, as near as is known.
     pub refund_date: Option<Micros>,
+    /// When something of it was taken back, as near as is known: its refund, or the cancellation of the order or of tickets.
+    pub void_date: Option<Micros>,
     /// When it was bought.
     pub purchase_date: Option<Micros>,
     /// The platform's own word for the state of the order.

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
 
 mod currency;
@@ -22,7 +20,7 @@ const LIMIT: i64 = 1_000_000_000_000 * SCALE;
 ///
 /// No ISO 4217 currency has more than four decimals, so this is exact for each of them, and sums and comparisons are
 /// those of minor units. The currency stands beside it: amounts of different currencies must never be added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(pub i64);
 
 impl Amount {
@@ -46,18 +44,6 @@ impl Amount {
     /// [`Error::Amount`] beyond 10^12 major units either way.
     pub fn from_minor(minor: i64, currency: Currency) -> Result<Amount> {
         in_range(i128::from(minor) * i128::from(10i64.pow(u32::from(DECIMALS - currency.exponent()))))
-    }
-
-    /// The sum, or `None` where it does not fit.
-    #[must_use]
-    pub fn checked_add(self, other: Amount) -> Option<Amount> {
-        self.0.checked_add(other.0).map(Amount)
-    }
-
-    /// The difference, or `None` where it does not fit.
-    #[must_use]
-    pub fn checked_sub(self, other: Amount) -> Option<Amount> {
-        self.0.checked_sub(other.0).map(Amount)
     }
 
     /// The sum, held at the ends of the range.
@@ -91,7 +77,7 @@ impl Amount {
         let step = 10u64.pow(u32::from(DECIMALS - decimals));
         // Half away from zero, as PostgreSQL rounds numeric.
         let units = self.0.unsigned_abs().saturating_add(step / 2) / step;
-        let sign = if self.0 < 0 && units > 0 { "-" } else { "" };
+        let sign = if self.is_negative() && units > 0 { "-" } else { "" };
         if decimals == 0 {
             return format!("{sign}{units}");
         }
@@ -139,6 +125,9 @@ mod tests {
         assert_eq!(major("13.4", "KWD").to_numeric(currency("KWD")), "13.400");
         assert_eq!(major("5530", "JPY").to_numeric(currency("JPY")), "5530");
         assert_eq!(Amount::from_major("0.12345", None).unwrap(), Amount(1_235));
+        // However many zeros stand in front, they are no digits.
+        assert_eq!(major(&format!("{}75.50", "0".repeat(60)), "AUD"), Amount(755_000));
+        assert_eq!(major(&format!("-0.{}e60", "0".repeat(58) + "7550"), "AUD"), Amount(-755_000));
     }
 
     #[test]

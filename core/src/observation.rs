@@ -3,7 +3,7 @@
 //! Instants are microseconds since 1970 ([`Micros`]), 0 where the platform gave none. Amounts are [`Amount`]s.
 //! `fetched_at` is the claim time of our own GET by the database clock, `None` for everything pushed at us.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::document::Document;
 use crate::money::{Amount, Currency};
@@ -91,6 +91,61 @@ pub enum Fact {
     OrdersSwept(Micros),
 }
 
+/// How far a time inside a copy may lie after its arrival: clocks differ. The same as [`LAG`](crate::merge::LAG).
+const SKEW: Micros = 600_000_000;
+
+impl Fact {
+    /// Moves times that order this fact among others, and that lie more than ten minutes after its arrival, to its arrival;
+    /// says whether there were any. Otherwise one typing error would outrank everything that is ever heard of the order again.
+    pub fn bound_by(&mut self, arrived: Micros) -> bool {
+        let latest = arrived.saturating_add(SKEW);
+        let mut bounded = false;
+        let mut bound = |at: &mut Micros| {
+            if *at > latest {
+                *at = arrived;
+                bounded = true;
+            }
+        };
+        let attendee = |bound: &mut dyn FnMut(&mut Micros), copy: &mut AttendeeCopy| {
+            bound(&mut copy.version);
+            copy.doc.check_in_date.iter_mut().for_each(|at| bound(at));
+        };
+        match self {
+            Fact::HumanitixOrder { order, .. } => bound(&mut order.version),
+            Fact::HumanitixTicket { ticket: copy, .. } | Fact::EventbriteAttendee { attendee: copy, .. } => {
+                attendee(&mut bound, copy);
+            }
+            Fact::Envelope(envelope) => {
+                bound(&mut envelope.timestamp);
+                envelope.refund.iter_mut().for_each(|refund| {
+                    bound(&mut refund.at);
+                    refund.refunded_at.iter_mut().for_each(&mut bound);
+                });
+                envelope.attendees.iter_mut().flatten().for_each(|copy| attendee(&mut bound, copy));
+            }
+            Fact::EventbriteOrder { order, attendees, refund_requests, .. } => {
+                bound(&mut order.version);
+                attendees.iter_mut().flatten().for_each(|copy| attendee(&mut bound, copy));
+                refund_requests.iter_mut().filter_map(|r| r.processed_date.as_mut()).for_each(&mut bound);
+            }
+            // Our own clock.
+            Fact::Gone { .. } | Fact::Scan { .. } | Fact::TicketsSwept(_) | Fact::OrdersSwept(_) => {}
+        }
+        bounded
+    }
+}
+
+impl EventCopy {
+    /// The same for a copy of an event.
+    pub fn bound_by(&mut self, arrived: Micros) -> bool {
+        let late = self.version > arrived.saturating_add(SKEW);
+        if late {
+            self.version = arrived;
+        }
+        late
+    }
+}
+
 /// A copy of an order as a platform showed it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderCopy {
@@ -103,7 +158,7 @@ pub struct OrderCopy {
 }
 
 /// The normalised content of an order copy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderDoc {
     /// The platform's own word for the state of the order (`placed`, `partiallyRefunded` …).
     pub platform_status: Option<String>,
@@ -139,6 +194,29 @@ pub struct OrderDoc {
     pub ticket_types: Vec<String>,
 }
 
+/// Whether an order was paid. The order is the merge rank of words of one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Payment {
+    /// Nothing was paid yet, or ever: not a sale.
+    Unpaid,
+    /// There was nothing to pay.
+    Free,
+    /// Paid.
+    Paid,
+}
+
+impl Payment {
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Payment::Unpaid => "unpaid",
+            Payment::Free => "free",
+            Payment::Paid => "paid",
+        }
+    }
+}
+
 /// A copy of an attendee (ticket) as a platform showed it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttendeeCopy {
@@ -148,12 +226,16 @@ pub struct AttendeeCopy {
     pub version: Micros,
     /// What it says.
     pub doc: AttendeeDoc,
+    /// Fees that are part of its price (Humanitix `passedOnFee`; Eventbrite `eventbrite_fee` and `payment_fee`).
+    pub fees: Option<Amount>,
+    /// Whether it was paid, where the copy says so (Eventbrite `status`).
+    pub paid: Option<bool>,
     /// The document as it is stored.
     pub raw: Document,
 }
 
 /// Whether a ticket still admits. The order is the merge rank.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Void {
     /// Admits.
     #[default]
@@ -165,7 +247,7 @@ pub enum Void {
 }
 
 /// The normalised content of an attendee copy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttendeeDoc {
     /// Still admits?
     pub void: Void,
@@ -219,6 +301,8 @@ pub struct Envelope {
     pub status: EnvelopeStatus,
     /// The content; amounts in `purchase_total`.
     pub doc: OrderDoc,
+    /// Whether the order was paid, where the envelope says so.
+    pub payment: Option<Payment>,
     /// Present when the envelope speaks of a refund: `order.refunded`, status refunded, or a `refund_amount`.
     pub refund: Option<EnvelopeRefund>,
     /// Sum of the line quantities, when there are lines.
@@ -230,7 +314,7 @@ pub struct Envelope {
 }
 
 /// What an envelope says about the order. The order is the merge rank.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EnvelopeStatus {
     /// Not paid yet.
     Pending,
@@ -250,6 +334,22 @@ pub struct EnvelopeRefund {
     pub amount: Option<Amount>,
     /// `refunded_at`, when given.
     pub refunded_at: Option<Micros>,
+    /// When the refund happened, as it is compared with the API's version, which may already have taken the refund back:
+    /// the last instant that `refunded_at` can mean, else the time of the envelope.
+    pub at: Micros,
+}
+
+/// One date of an event that has several (Humanitix `dates[]`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Session {
+    /// The platform's id, which orders and tickets name as `external_session_id`.
+    pub id: String,
+    /// Start, as ISO 8601.
+    pub starts_at: Option<String>,
+    /// End, as ISO 8601.
+    pub ends_at: Option<String>,
+    /// Neither disabled nor deleted.
+    pub active: bool,
 }
 
 /// What a platform says about one of its events.
@@ -277,6 +377,8 @@ pub struct EventCopy {
     pub platform_status: Option<String>,
     /// Public page.
     pub url: Option<String>,
+    /// Its dates, where it has several, deleted ones included: their tickets are still of that date.
+    pub sessions: Vec<Session>,
     /// The document as it is stored; empty when only mentioned.
     pub raw: Option<Document>,
 }

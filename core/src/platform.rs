@@ -1,11 +1,12 @@
 //! The registry of platforms: one variant, one folder, one line in each `match`.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 use crate::error::{Error, Result};
 use crate::headers::Headers;
 use crate::observation::{EventCopy, Observation};
 use crate::platform::call::Page;
+use crate::redact;
 use crate::settings::Settings;
 use crate::time::Micros;
 use crate::verify::Refusal;
@@ -19,7 +20,7 @@ mod page;
 mod random;
 
 /// A ticketing platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
     /// eventbrite.com
     Eventbrite,
@@ -122,6 +123,12 @@ pub struct Resources {
     pub page: Page,
 }
 
+const IN_THE_FUTURE: &str = "a time lies in the future; that of the arrival counts instead";
+
+fn bound(observations: &mut [Observation], arrived: Micros) -> bool {
+    observations.iter_mut().fold(false, |any, observation| observation.fact.bound_by(arrived) | any)
+}
+
 impl ResourceKind {
     /// All kinds.
     pub const ALL: [ResourceKind; 9] = [
@@ -200,7 +207,9 @@ impl Platform {
         }
     }
 
-    /// What a delivery means. It must have passed [`verify`](crate::verify::verify).
+    /// What a delivery means that arrived then. It must have passed [`verify`](crate::verify::verify).
+    ///
+    /// The same body with the same time of arrival always means the same: replays give the time that the log has kept.
     ///
     /// # Errors
     /// [`Failure`]: the delivery is not for us, or cannot be understood.
@@ -209,22 +218,36 @@ impl Platform {
         settings: &Settings,
         headers: &Headers,
         body: &[u8],
+        arrived: Micros,
     ) -> std::result::Result<Delivery, Failure> {
-        match self {
+        let mut delivery = match self {
             Platform::Eventbrite => eventbrite::webhook(settings, headers, body),
-            Platform::Humanitix => humanitix::webhook(body),
+            Platform::Humanitix => humanitix::webhook(body, arrived),
+        }?;
+        if let Effect::Apply(observations) = &mut delivery.effect
+            && bound(observations, arrived)
+        {
+            delivery.notes.push(IN_THE_FUTURE.to_owned());
         }
+        Ok(delivery)
     }
 
-    /// What an answer of the platform's API says. `fetched_at` is when we asked; `None` for copies that somebody hands us.
+    /// What an answer of the platform's API says that arrived then. `fetched_at` is when we asked; `None` for copies that
+    /// somebody hands us.
     ///
     /// An item of a page that cannot be used is left out with a note; its neighbours are not harmed.
     ///
     /// # Errors
     /// Why a single resource, or the page as a whole, cannot be used; [`Error::Unknown`] when the platform has no such
     /// resource; [`Error::Shape`] with the platform's error code when the body is one of its error answers.
-    pub fn resource(self, kind: ResourceKind, body: &[u8], fetched_at: Option<Micros>) -> Result<Resources> {
-        self.resource_of(None, kind, body, fetched_at)
+    pub fn resource(
+        self,
+        kind: ResourceKind,
+        body: &[u8],
+        fetched_at: Option<Micros>,
+        arrived: Micros,
+    ) -> Result<Resources> {
+        self.resource_of(None, kind, body, fetched_at, arrived)
     }
 
     /// The same for an answer to a question about one event: where an item does not name its event, it is that one.
@@ -237,11 +260,17 @@ impl Platform {
         kind: ResourceKind,
         body: &[u8],
         fetched_at: Option<Micros>,
+        arrived: Micros,
     ) -> Result<Resources> {
-        match self {
+        let mut resources = match self {
             Platform::Eventbrite => eventbrite::resource(kind, body, fetched_at),
             Platform::Humanitix => humanitix::resource(event, kind, body, fetched_at),
+        }?;
+        let events = resources.events.iter_mut().fold(false, |any, event| event.bound_by(arrived) | any);
+        if bound(&mut resources.observations, arrived) | events {
+            resources.notes.push(IN_THE_FUTURE.to_owned());
         }
+        Ok(resources)
     }
 
     /// The body of a realistic delivery with fictional people; ids, names and amounts vary with `seed`, and all event
@@ -258,6 +287,20 @@ impl Platform {
             Platform::Eventbrite => eventbrite::sample(event_type, seed),
             Platform::Humanitix => humanitix::sample(event_type, seed, now),
         })
+    }
+
+    /// The body as it may be kept: with its platform's secrets blanked, each by as many characters. `secrets` are those that
+    /// are known; besides, whatever stands where the platform repeats one.
+    #[must_use]
+    pub fn without_secrets<'b>(self, body: &'b [u8], secrets: &[&str]) -> Cow<'b, [u8]> {
+        let body = redact::blank(body, secrets);
+        match self {
+            Platform::Eventbrite => {
+                let ranges = eventbrite::endpoint::secrets(&body);
+                redact::blank_ranges(body, ranges)
+            }
+            Platform::Humanitix => body,
+        }
     }
 
     /// The event types that it is known to send.

@@ -192,8 +192,7 @@ fn decode(encoding: Encoding, text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     match encoding {
         Encoding::Hex => hex::decode_to_slice(text, &mut bytes).ok()?,
-        Encoding::Base64 if text.len() == 44 => bytes = STANDARD.decode(text).ok()?.try_into().ok()?,
-        Encoding::Base64 => return None,
+        Encoding::Base64 => bytes = STANDARD.decode(text).ok()?.try_into().ok()?,
     }
     Some(bytes)
 }

@@ -14,7 +14,7 @@ fn at(text: &str) -> Micros {
 }
 
 fn facts(platform: Platform, kind: ResourceKind, body: &Value, fetched_at: Option<Micros>) -> Vec<Observation> {
-    platform.resource(kind, body.to_string().as_bytes(), fetched_at).unwrap().observations
+    platform.resource(kind, body.to_string().as_bytes(), fetched_at, i64::MAX).unwrap().observations
 }
 
 fn observe(state: &State, observations: &[Observation]) -> State {

@@ -6,7 +6,7 @@ use boxoffice_core::headers::Headers;
 use boxoffice_core::platform::{Delivery, Platform};
 
 fn deliver(platform: Platform, body: &str) -> Delivery {
-    platform.webhook(&platform.default_settings(), &Headers::default(), body.as_bytes()).unwrap()
+    platform.webhook(&platform.default_settings(), &Headers::default(), body.as_bytes(), i64::MAX).unwrap()
 }
 
 #[test]

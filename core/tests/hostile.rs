@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const MARK: &str = "zq-private@example.com";
 
 fn deliver(platform: Platform, body: &[u8]) {
-    let said = match platform.webhook(&platform.default_settings(), &Headers::default(), body) {
+    let said = match platform.webhook(&platform.default_settings(), &Headers::default(), body, 1) {
         Ok(delivery) => match delivery.effect {
             Effect::Ignore(why) => [delivery.notes, vec![why]].concat(),
             _ => delivery.notes,
@@ -22,7 +22,7 @@ fn deliver(platform: Platform, body: &[u8]) {
 }
 
 fn read(platform: Platform, kind: ResourceKind, body: &[u8]) {
-    let said = match platform.resource(kind, body, Some(1)) {
+    let said = match platform.resource(kind, body, Some(1), 1) {
         Ok(found) => found.notes,
         Err(error) => vec![error.to_string()],
     };

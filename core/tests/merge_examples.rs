@@ -118,11 +118,11 @@ fn check_in_without_a_new_version_seen_alone() {
 #[test]
 fn costs_dropped_before_the_first_copy() {
     let refunded = copy("a", "10:00", Void::Refunded, false, 3369);
-    for gross in [3369, 6738] {
+    for (gross, method) in [(3369, "costs"), (6738, "attendees")] {
         let rows = eventbrite(&[listing("10:00", "11:00", "placed", gross, &[refunded.clone(), valid("b", "9:00")])]);
         assert_eq!(rows.sale.total_amount, Some(cents(6738)));
         assert_eq!(refund(&rows), (RefundStatus::Partial, Some(3369)));
-        assert_eq!(rows.sale.refund_method, Some("attendees"));
+        assert_eq!(rows.sale.refund_method, Some(method));
         assert_eq!((rows.sale.ticket_quantity, rows.sale.valid_quantity), (Some(2), Some(1)));
     }
 }
@@ -142,7 +142,9 @@ fn envelope_first_and_the_api_later() {
 fn envelope_about_a_refund_that_the_api_has_taken_back() {
     let told = |refunded_at| match envelope("14:30", Refunded, Some(7500)) {
         Fact::Envelope(mut told) => {
-            told.refund.as_mut().expect("a refund").refunded_at = refunded_at;
+            let refund = told.refund.as_mut().expect("a refund");
+            refund.refunded_at = refunded_at;
+            refund.at = refunded_at.unwrap_or(told.timestamp);
             Fact::Envelope(told)
         }
         other => other,
@@ -311,4 +313,19 @@ fn what_a_thin_envelope_leaves_out_stays_as_it_was_last_said() {
     assert_eq!(rows.sale.total_amount.map(|amount| amount.0), Some(750_000));
     assert_eq!((rows.sale.ticket_quantity, rows.sale.valid_quantity), (Some(3), Some(0)));
     assert_eq!(refund(&rows), (RefundStatus::Refunded, Some(7500)));
+}
+
+#[test]
+fn an_attendee_copy_against_the_listing_that_names_it() {
+    let attended = |version, void, checked_in| copy("a", version, void, checked_in, 3369);
+    let listed = |void| listing("10:00", "10:05", "placed", 3369, &[attended("10:00", void, false)]);
+    // The newer of the two, whichever came last.
+    let rows = eventbrite(&[listed(Void::Valid), alone("10:40", attended("10:30", Void::Cancelled, false))]);
+    assert_eq!(status(&rows, "a"), AttendeeStatus::Cancelled);
+    let rows = eventbrite(&[listed(Void::Valid), alone("10:40", attended("9:30", Void::Cancelled, false))]);
+    assert_eq!(status(&rows, "a"), Registered);
+    // A torn listing shows an older copy than one before it.
+    let torn = listing("11:00", "11:05", "placed", 3369, &[attended("10:00", Void::Valid, false)]);
+    let before = listing("10:00", "10:35", "placed", 3369, &[attended("10:30", Void::Cancelled, false)]);
+    assert_eq!(status(&eventbrite(&[before, torn]), "a"), AttendeeStatus::Cancelled);
 }

@@ -3,9 +3,9 @@
 
 mod merge_support;
 
-use boxoffice_core::merge::{AttendeeStatus, Derived, RefundStatus, State};
+use boxoffice_core::merge::{AttendeeStatus, Derived, RefundStatus, Sale, State};
 use boxoffice_core::money::Amount;
-use boxoffice_core::observation::Fact;
+use boxoffice_core::observation::{Fact, Payment};
 use boxoffice_core::platform::Platform;
 use merge_support::strategies::{arbitrary, plausible};
 use merge_support::{Rng, fold_in_parts, folded};
@@ -62,7 +62,35 @@ fn check_rows(platform: Platform, rows: &Derived, plausible: bool) -> Result<(),
         prop_assert!(dated || row.status != AttendeeStatus::CheckedIn, "{row:?}");
         prop_assert!([row.checked_in_at, row.source_version].iter().all(|at| *at != Some(0)), "{row:?}");
     }
-    prop_assert!([sale.refund_date, sale.source_version].iter().all(|at| *at != Some(0)), "{sale:?}");
+    check_money(sale)?;
+    let fewer = sale.valid_quantity.zip(sale.ticket_quantity).is_some_and(|(valid, all)| valid < all);
+    let taken_back = fewer || paid_back || sale.refund_status == RefundStatus::Cancelled;
+    prop_assert!(taken_back || sale.void_date.is_none(), "{sale:?}");
+    prop_assert!(!taken_back || sale.source_version.is_none() || sale.void_date.is_some(), "{rows:?}");
+    prop_assert!(sale.refund_date.is_none() || sale.void_date == sale.refund_date, "{sale:?}");
+    prop_assert!([sale.refund_date, sale.void_date, sale.source_version].iter().all(|at| *at != Some(0)), "{sale:?}");
+    Ok(())
+}
+
+/// net = total - refund - void - fees kept, where nothing of them is negative, and nothing is held of what nobody paid.
+fn check_money(sale: &Sale) -> Result<(), TestCaseError> {
+    let Some(total) = sale.total_amount else {
+        prop_assert_eq!((sale.kept_amount, sale.net_amount), (None, None));
+        return Ok(());
+    };
+    let (kept, net) = (sale.kept_amount.expect("kept"), sale.net_amount.expect("net"));
+    let refund = sale.refund_amount.unwrap_or_default();
+    prop_assert!(Amount::ZERO <= net && net <= kept && kept <= total, "{sale:?}");
+    prop_assert!(kept.saturating_sub(net) <= sale.fee_amount.unwrap_or_default(), "{sale:?}");
+    let void = total.saturating_sub(refund).max(Amount::ZERO).saturating_sub(kept);
+    prop_assert!(void >= Amount::ZERO, "{sale:?}");
+    if sale.payment_status == Some(Payment::Unpaid) {
+        prop_assert_eq!(kept, Amount::ZERO);
+    } else if void > Amount::ZERO {
+        prop_assert!(kept == Amount::ZERO && refund == Amount::ZERO, "void is all or nothing: {sale:?}");
+        // Partial: a ticket is refunded whose price nobody knows.
+        prop_assert!(matches!(sale.refund_status, RefundStatus::Cancelled | RefundStatus::Partial), "{sale:?}");
+    }
     Ok(())
 }
 

@@ -6,10 +6,11 @@ use boxoffice_core::headers::Headers;
 use boxoffice_core::observation::{AttendeeCopy, Envelope, Fact, OrderCopy};
 use boxoffice_core::platform::{Delivery, Effect, Failure, Platform, ResourceKind, Resources};
 use boxoffice_core::settings::Settings;
+use boxoffice_core::time::to_text;
 use boxoffice_core::verify::Refusal;
 use serde_json::{Value, json};
 
-const FETCHED_AT: Option<i64> = Some(1_795_305_600_000_000);
+const ARRIVED: i64 = 1_795_305_600_000_000;
 
 fn fixture(name: &str) -> Value {
     let path = format!("{}/tests/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -17,11 +18,11 @@ fn fixture(name: &str) -> Value {
 }
 
 fn read(platform: Platform, kind: ResourceKind, body: &Value) -> Result<Resources, Error> {
-    platform.resource(kind, body.to_string().as_bytes(), FETCHED_AT)
+    platform.resource(kind, body.to_string().as_bytes(), Some(ARRIVED), ARRIVED)
 }
 
 fn deliver(platform: Platform, body: &Value) -> Result<Delivery, Failure> {
-    platform.webhook(&platform.default_settings(), &Headers::default(), body.to_string().as_bytes())
+    platform.webhook(&platform.default_settings(), &Headers::default(), body.to_string().as_bytes(), ARRIVED)
 }
 
 fn envelope(body: &Value) -> (Envelope, Vec<String>) {
@@ -65,29 +66,43 @@ fn both_spellings_name_the_buyer() {
 }
 
 #[test]
-fn envelope_time() {
-    let base = fixture("humanitix/envelope_refunded_partial");
-    let at = |change: &dyn Fn(&mut Value)| {
-        let mut body = base.clone();
-        change(&mut body);
-        let (envelope, notes) = envelope(&body);
-        (boxoffice_core::time::to_text(envelope.timestamp), notes.len())
+fn versions_in_the_future_count_as_the_arrival() {
+    let far = "2999-01-01T00:00:00Z";
+    let skewed = to_text(ARRIVED + 600_000_000);
+    for (platform, kind, body, versioned) in [
+        (Platform::Eventbrite, ResourceKind::Event, json!({"id": "1"}), "changed"),
+        (Platform::Humanitix, ResourceKind::Event, json!({"_id": "1"}), "updatedAt"),
+        (Platform::Eventbrite, ResourceKind::Order, json!({"id": "1", "attendees": [{"id": "2"}]}), "changed"),
+        (Platform::Eventbrite, ResourceKind::Attendee, json!({"id": "1", "order_id": "2"}), "changed"),
+        (Platform::Humanitix, ResourceKind::Order, json!({"_id": "1"}), "updatedAt"),
+        (Platform::Humanitix, ResourceKind::Ticket, json!({"_id": "1", "orderId": "2"}), "updatedAt"),
+    ] {
+        let version = |at: &str| {
+            let mut body = body.clone();
+            body[versioned] = at.into();
+            let read = read(platform, kind, &body).unwrap();
+            let version = match read.observations.first().map(|observation| &observation.fact) {
+                None => read.events[0].version,
+                Some(Fact::HumanitixOrder { order, .. }) => order.version,
+                Some(Fact::EventbriteOrder { order, .. }) => order.version,
+                Some(Fact::HumanitixTicket { ticket: copy, .. } | Fact::EventbriteAttendee { attendee: copy, .. }) => {
+                    copy.version
+                }
+                other => panic!("{other:?}"),
+            };
+            (to_text(version), read.notes.iter().any(|note| note.contains("future")))
+        };
+        assert_eq!(version(far), (to_text(ARRIVED), true), "{kind:?}");
+        assert_eq!(version(&skewed), (skewed.clone(), false), "{kind:?}: clocks differ");
+    }
+    // Inside a copy as well.
+    let ticket = json!({"_id": "1", "orderId": "2", "updatedAt": "2026-01-01T00:00:00Z", "checkIn": {"checkedIn": true, "date": far}});
+    let Fact::HumanitixTicket { ticket, .. } =
+        &read(Platform::Humanitix, ResourceKind::Ticket, &ticket).unwrap().observations[0].fact
+    else {
+        panic!("a ticket")
     };
-    assert_eq!(at(&|_| ()), ("2026-11-11T02:20:05Z".into(), 0));
-    assert_eq!(at(&|body| body["timestamp"] = Value::Null), ("2026-11-11T02:20:00Z".into(), 0));
-    assert_eq!(at(&|body| body["timestamp"] = "yesterday".into()), ("2026-11-11T02:20:00Z".into(), 1));
-    let created = |body: &mut Value| {
-        body["timestamp"] = Value::Null;
-        body["data"]["order"]["refunded_at"] = Value::Null;
-    };
-    assert_eq!(at(&created), ("2026-11-02T09:15:00Z".into(), 0));
-    let none = |body: &mut Value| {
-        created(body);
-        body["data"]["order"]["created_at"] = "2026-11-02T09:15:00".into();
-    };
-    // A note about the local time, and one about what that means. The same field is also the time of purchase.
-    assert_eq!(at(&none).0, "1970-01-01T00:00:00Z");
-    assert!(at(&none).1 >= 2);
+    assert_eq!((ticket.version, ticket.doc.check_in_date), (ARRIVED, Some(ARRIVED)));
 }
 
 #[test]
@@ -116,7 +131,12 @@ fn amounts_that_are_none() {
         let body = format!(
             r#"{{"event_type":"order.created","data":{{"order":{{"id":"a","currency":"AUD","total_amount":{amount}}}}}}}"#
         );
-        Platform::Humanitix.webhook(&Platform::Humanitix.default_settings(), &Headers::default(), body.as_bytes())
+        Platform::Humanitix.webhook(
+            &Platform::Humanitix.default_settings(),
+            &Headers::default(),
+            body.as_bytes(),
+            ARRIVED,
+        )
     };
     for amount in ["-1", "1e400", "1e13", "\"abc\"", "\"$5\"", "-1e-2"] {
         let Err(Failure::Unusable { error: Error::Amount(why), .. }) = with(amount) else { panic!("{amount}") };
@@ -197,7 +217,7 @@ fn the_copy_of_an_order_does_not_depend_on_its_expansions() {
 fn registered_webhooks_only() {
     let platform = Platform::Eventbrite;
     let settings = Settings { webhook_ids: vec!["20000001".into()], ..platform.default_settings() };
-    let answer = |body: Value| platform.webhook(&settings, &Headers::default(), body.to_string().as_bytes());
+    let answer = |body: Value| platform.webhook(&settings, &Headers::default(), body.to_string().as_bytes(), ARRIVED);
     let mut body = fixture("eventbrite/webhook_order_placed");
     assert!(answer(body.clone()).is_ok());
     body["config"]["webhook_id"] = 20_000_001.into();
@@ -216,7 +236,7 @@ fn header_and_body_must_agree() {
     let body = fixture("eventbrite/webhook_order_placed").to_string();
     let answer = |action: &[&str]| {
         let headers = Headers::from_pairs(action.iter().map(|action| ("X-Eventbrite-Event", *action)));
-        platform.webhook(&platform.default_settings(), &headers, body.as_bytes())
+        platform.webhook(&platform.default_settings(), &headers, body.as_bytes(), ARRIVED)
     };
     assert!(answer(&[]).is_ok());
     assert!(answer(&["order.placed"]).is_ok());
@@ -235,7 +255,7 @@ fn kinds_that_a_platform_does_not_have() {
         (Platform::Humanitix, [ResourceKind::Attendee, ResourceKind::Attendees]),
     ] {
         for kind in kinds {
-            assert!(matches!(platform.resource(kind, b"{}", None), Err(Error::Unknown(_))));
+            assert!(matches!(platform.resource(kind, b"{}", None, ARRIVED), Err(Error::Unknown(_))));
         }
     }
     for kind in ResourceKind::ALL {
@@ -251,11 +271,11 @@ fn kinds_that_a_platform_does_not_have() {
 fn pages_that_are_none() {
     for body in ["{}", r#"{"orders":{}}"#, "7", r#"{"orders":null}"#] {
         for platform in Platform::ALL {
-            let answer = platform.resource(ResourceKind::Orders, body.as_bytes(), None);
+            let answer = platform.resource(ResourceKind::Orders, body.as_bytes(), None, ARRIVED);
             assert!(matches!(answer, Err(Error::Shape(_))), "{body}");
         }
     }
-    assert_eq!(Platform::Humanitix.resource(ResourceKind::Orders, b"", None), Err(Error::Empty));
+    assert_eq!(Platform::Humanitix.resource(ResourceKind::Orders, b"", None, ARRIVED), Err(Error::Empty));
 }
 
 #[test]
@@ -270,7 +290,7 @@ fn notes_are_bounded_and_impersonal() {
 #[test]
 fn an_order_that_names_no_event_is_of_the_one_that_was_asked_about() {
     let page = br#"{"total": 2, "orders": [{"_id": "a"}, {"_id": "b", "eventId": "other"}]}"#;
-    let read = |event| Platform::Humanitix.resource_of(event, ResourceKind::Orders, page, None).unwrap();
+    let read = |event| Platform::Humanitix.resource_of(event, ResourceKind::Orders, page, None, ARRIVED).unwrap();
     let events = |event| {
         let list = read(event).observations.into_iter().map(|o| match o.fact {
             Fact::HumanitixOrder { order, .. } => (order.doc.external_event_id, order.raw.hash),

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 
 /// When the answers were asked for: 2026-11-22T00:00:00Z.
 const FETCHED_AT: i64 = 1_795_305_600_000_000;
+/// After every date in a sample.
+const ARRIVED: i64 = 1_830_000_000_000_000;
 
 fn crate_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -45,7 +47,7 @@ fn files() -> Vec<(String, Platform, PathBuf)> {
 
 fn webhook(platform: Platform, headers: &Value, body: &[u8]) -> Value {
     let headers = Headers::from_json(&headers.to_string()).unwrap();
-    common::delivery(platform.webhook(&platform.default_settings(), &headers, body))
+    common::delivery(platform.webhook(&platform.default_settings(), &headers, body, ARRIVED))
 }
 
 fn run(platform: Platform, how: &str, body: &[u8]) -> Value {
@@ -58,7 +60,7 @@ fn run(platform: Platform, how: &str, body: &[u8]) -> Value {
         }
         kind => {
             let kind = ResourceKind::from_name(kind).unwrap();
-            common::resources(platform.resource(kind, body, Some(FETCHED_AT)))
+            common::resources(platform.resource(kind, body, Some(FETCHED_AT), ARRIVED))
         }
     }
 }
@@ -125,7 +127,7 @@ fn every_sample_is_harmless_as_everything() {
         for platform in Platform::ALL {
             let _ = webhook(platform, &json!({}), &body);
             for kind in ResourceKind::ALL {
-                let _ = platform.resource(kind, &body, Some(FETCHED_AT));
+                let _ = platform.resource(kind, &body, Some(FETCHED_AT), ARRIVED);
             }
         }
     }

@@ -133,6 +133,8 @@ fn signature_headers() {
     assert_eq!(answer(&[(name, "malformed"), (name, &"0".repeat(64)), (name, &good)]), Ok(Verified::Signature(0)));
     assert_eq!(answer(&[(name, &format!("zz,{} {good}", "0".repeat(64)))]), Ok(Verified::Signature(0)));
     assert_eq!(answer(&[(name, &good.to_uppercase())]), Ok(Verified::Signature(0)));
+    // A proxy that repeats a header takes nothing from it.
+    assert_eq!(answer(&[(name, &good), (name, &good)]), Ok(Verified::Signature(0)));
 }
 
 #[test]

@@ -88,7 +88,7 @@ pub fn apply_facts(
 pub fn apply_so(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Applied {
     if tasks.iter().all(|t| matches!(t.meaning, Meaning::Ignore(_) | Meaning::Unusable(_))) {
         return Applied {
-            verdicts: tasks.iter().map(|t| verdict(t, Ok(false))).collect(),
+            verdicts: tasks.iter().map(|t| verdict(t, Ok(News::Nothing))).collect(),
             effects: Effects::default(),
         };
     }
@@ -112,7 +112,7 @@ fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner)
         let result = match server::in_subtransaction(|| together(client, &tasks[i..=i], manner)) {
             Ok((news, effects)) => {
                 all.add(effects);
-                Ok(news == [true])
+                Ok(news.first().copied().unwrap_or(News::Nothing))
             }
             Err(error) => order_by_order(client, tasks[i], manner, error, &mut all),
         };
@@ -129,7 +129,7 @@ fn order_by_order(
     manner: Manner,
     error: Error,
     all: &mut Effects,
-) -> Result<bool> {
+) -> Result<News> {
     let Meaning::Apply(facts) = &task.meaning else { return Err(error) };
     let mut orders: BTreeMap<&OrderKey, Vec<Observation>> = BTreeMap::new();
     for fact in facts {
@@ -147,8 +147,22 @@ fn order_by_order(
     Err(error)
 }
 
-/// Applies all of them or fails. Says which of them said something new.
-fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Result<(Vec<bool>, Effects)> {
+/// Why a cancellation or refund stays without effect.
+pub const OVERRULED: &str = "something newer is known of the order, so this cancellation or refund was not applied";
+
+/// What applying a delivery has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// It said nothing new.
+    Nothing,
+    /// It said something new.
+    Something,
+    /// It takes something back, and something newer is known: that stays.
+    Overruled,
+}
+
+/// Applies all of them or fails. Says what each has done.
+fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -> Result<(Vec<News>, Effects)> {
     let mut facts: Vec<&Observation> = Vec::new();
     let mut owner = Vec::new();
     let mut fetches = Vec::new();
@@ -191,19 +205,25 @@ fn together(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner) -
     effects.looks = looks.collect();
     jobs::enqueue(client, &fetches)?;
     // A changed event is news too; events only come with API bodies, one a batch.
-    let mut news = vec![events > 0; tasks.len()];
-    for position in merged.news {
-        news[owner[position]] = true;
+    let mut news = vec![if events > 0 { News::Something } else { News::Nothing }; tasks.len()];
+    for (positions, what) in [(merged.news, News::Something), (merged.overruled, News::Overruled)] {
+        for position in positions {
+            news[owner[position]] = what;
+        }
     }
     Ok((news, effects))
 }
 
-fn verdict(task: &Understood, result: Result<bool>) -> Verdict {
+fn verdict(task: &Understood, result: Result<News>) -> Verdict {
     let mut notes = task.notes.clone();
     let (status, error) = match (&task.meaning, result) {
         (_, Err(error)) => (Status::Failed, Some(described(&error))),
-        (Meaning::Apply(_), Ok(true)) => (Status::Processed, None),
-        (Meaning::Apply(_), Ok(false)) => (Status::Duplicate, None),
+        (Meaning::Apply(_), Ok(News::Something)) => (Status::Processed, None),
+        (Meaning::Apply(_), Ok(News::Nothing)) => (Status::Duplicate, None),
+        (Meaning::Apply(_), Ok(News::Overruled)) => {
+            notes.insert(0, OVERRULED.to_owned());
+            (Status::Ignored, None)
+        }
         (Meaning::Fetch(_), Ok(_)) => (Status::Queued, None),
         (Meaning::Ignore(reason), Ok(_)) => {
             notes.insert(0, reason.clone());

@@ -78,16 +78,16 @@ pub fn judge(
         Verified::PathToken(_) => "path_token",
         Verified::Open => "open",
     };
-    match platform.webhook(settings, headers, body) {
+    match platform.webhook(settings, headers, body, now) {
         Err(Failure::Refused(refusal)) => Err(rejected(refusal)),
         other => Ok((verified_by, understand(platform, other))),
     }
 }
 
-/// Reads a body that needs no proof: a kept one, or one from a trusted caller.
-pub fn trust(platform: Platform, headers: &Headers, body: &[u8]) -> Understood {
+/// Reads a body that needs no proof: a kept one, or one from a trusted caller. `arrived`: when it came.
+pub fn trust(platform: Platform, headers: &Headers, body: &[u8], arrived: Micros) -> Understood {
     // No list of registrations: that question was settled when the delivery came.
-    understand(platform, platform.webhook(&platform.default_settings(), headers, body))
+    understand(platform, platform.webhook(&platform.default_settings(), headers, body, arrived))
 }
 
 fn understand(platform: Platform, read: Result<Delivery, Failure>) -> Understood {

@@ -22,6 +22,13 @@ pub enum Error {
     NotFound(String),
     /// A body cannot be used.
     Body(boxoffice_core::Error),
+    /// More than can be dealt with.
+    TooMuch {
+        /// Of what.
+        message: String,
+        /// What can be done.
+        hint: &'static str,
+    },
     /// The server interface refused; carries its own words.
     Spi(String),
     /// A statement failed inside a subtransaction that has been rolled back.
@@ -41,6 +48,7 @@ impl Error {
             Error::Argument { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::NotFound(_) => PgSqlErrorCode::ERRCODE_NO_DATA_FOUND,
             Error::Body(error) => body_code(error),
+            Error::TooMuch { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::Spi(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
             Error::Statement { code, .. } => *code,
         }
@@ -50,7 +58,9 @@ impl Error {
     pub fn message(&self) -> String {
         match self {
             Error::Null(argument) => format!("{argument} must not be null"),
-            Error::Argument { message, .. } | Error::NotFound(message) => message.clone(),
+            Error::Argument { message, .. } | Error::TooMuch { message, .. } | Error::NotFound(message) => {
+                message.clone()
+            }
             Error::Body(error) => error.to_string(),
             Error::Spi(message) => format!("could not run a statement of boxoffice: {message}"),
             Error::Statement { message, .. } => message.clone(),
@@ -61,7 +71,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Error::Null(_) => Some("Nothing was stored."),
-            Error::Argument { hint, .. } => Some(hint),
+            Error::Argument { hint, .. } | Error::TooMuch { hint, .. } => Some(hint),
             Error::NotFound(_) => {
                 Some("SELECT id, status FROM boxoffice.webhook_logs lists the deliveries that are kept.")
             }

@@ -1,6 +1,7 @@
 //! What would become of a delivery, step by step. Reads, never writes, and shows no personal data.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use boxoffice_core::headers::{Headers, REDACTED};
 use boxoffice_core::merge::Sale;
@@ -12,6 +13,7 @@ use boxoffice_core::verify::{self, Refusal, Verified};
 use pgrx::Spi;
 use pgrx::spi::SpiClient;
 
+use crate::apply;
 use crate::delivery::{self, Meaning, Understood};
 use crate::error::Result;
 use crate::store::orders::{Changed, Merged};
@@ -48,7 +50,8 @@ pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Ste
         let judged = delivery::judge(platform.as_str(), headers, body, &all, now);
         let refusal = judged.as_ref().err().map(|r| r.refusal);
         // What cannot be believed is still read, to show what is wrong besides.
-        let understood = judged.map_or_else(|_| delivery::trust(platform, headers, body), |(_, understood)| understood);
+        let understood =
+            judged.map_or_else(|_| delivery::trust(platform, headers, body, now), |(_, understood)| understood);
         if let (Ok(_), Some(refusal)) = (&verified, refusal) {
             steps.push(Step { step: "registration", passed: Some(false), detail: because(refusal) });
         }
@@ -168,7 +171,8 @@ fn finding(settings: &Settings, secrets: &Secrets, headers: &Headers, body: &[u8
 
 fn content(understood: &Understood) -> Vec<Step> {
     let what = understood.event_type.as_deref().unwrap_or("unknown event");
-    let order = understood.order_id.as_ref().map_or(String::new(), |id| format!(", order {id}"));
+    let order = understood.order_id.as_ref().map_or(String::new(), |id| format!(", order {}", plain(id)));
+    let what = plain(what);
     let (passed, detail) = match &understood.meaning {
         Meaning::Apply(_) => (true, format!("{what}{order}")),
         Meaning::Fetch(request) => (true, format!("{what}: a hint; GET {} will be asked for", request.path)),
@@ -191,16 +195,42 @@ fn link(client: &SpiClient<'_>, understood: &Understood, preview: &Merged<'_>) -
     let link = links.event_id(platform, Some(&id));
     let passed = Some(link.is_some());
     let detail = match link {
-        Some(event) => format!("event {id} is linked to {event}"),
+        Some(event) => format!("event {} is linked to {event}", plain(&id)),
         None => {
-            let call = format!("SELECT boxoffice.link_event('{}', '{id}')", platform.as_str());
-            format!("event {id} is not linked yet, so its sales have no event_id; {call}")
+            let call = format!("SELECT boxoffice.link_event({}, {})", literal(platform.as_str()), literal(&id));
+            format!("event {} is not linked yet, so its sales have no event_id; {call}", plain(&id))
         }
     };
     Ok(Some(Step { step: "event link", passed, detail }))
 }
 
+/// Text of a stranger, as it may be shown in a terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Text of a stranger as an SQL literal that can be pasted, whatever it holds.
+fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str("''"),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    let escape = if out.contains('\\') { "E" } else { "" };
+    format!("{escape}'{out}'")
+}
+
 fn effect(preview: &Merged<'_>) -> Step {
+    if !preview.overruled.is_empty() {
+        let detail = apply::OVERRULED.to_owned();
+        return Step { step: "effect", passed: Some(false), detail };
+    }
     let parts: Vec<String> = preview.changed.iter().filter_map(in_words).collect();
     let detail = if parts.is_empty() { "nothing new".to_owned() } else { parts.join("; ") };
     Step { step: "effect", passed: None, detail }
@@ -247,6 +277,11 @@ fn differences(before: Option<&Sale>, after: &Sale) -> Vec<String> {
     );
     say("refund_amount", money(b, b.refund_amount), money(after, after.refund_amount));
     say("refund_date", time(b.refund_date), time(after.refund_date));
+    say("kept_amount", money(b, b.kept_amount), money(after, after.kept_amount));
+    say("net_amount", money(b, b.net_amount), money(after, after.net_amount));
+    let paid = |sale: &Sale| sale.payment_status.map(|payment| payment.as_str().to_owned());
+    say("payment_status", paid(b), paid(after));
+    say("void_date", time(b.void_date), time(after.void_date));
     say("purchase_date", time(b.purchase_date), time(after.purchase_date));
     say("platform_status", b.platform_status.clone(), after.platform_status.clone());
     say("fee_amount", money(b, b.fee_amount), money(after, after.fee_amount));

@@ -61,7 +61,7 @@ impl Outcome {
 /// Takes the answer to a lease.
 pub fn complete(lease: i64, answered: &Answered<'_>) -> Result<Outcome> {
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let Some(job) = jobs::take(client, lease)? else {
             return Ok(Outcome::new("lost", "the lease has run out and the job is somebody else's, or done"));
         };

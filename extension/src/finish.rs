@@ -31,7 +31,7 @@ pub fn end_of_pages(client: &mut SpiClient<'_>, run: &Run) -> Result<()> {
 pub fn finish_some(limit: i32) -> Result<i32> {
     let mut done = 0;
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         while done < limit {
             let Some(run) = runs::finishing(client)? else { break };
             let chunk = CHUNK.min(limit - done).max(1);

@@ -1,6 +1,8 @@
 //! Deliveries from the wire: verified, applied, kept, answered; all in the caller's transaction.
 
-use boxoffice_core::headers::Headers;
+use std::borrow::Cow;
+
+use boxoffice_core::headers::{Headers, PATH_TOKEN};
 use boxoffice_core::platform::Platform;
 use boxoffice_core::verify::Refusal;
 use pgrx::Spi;
@@ -10,8 +12,9 @@ use crate::delivery::{self, Rejected, Understood};
 use crate::error::{Error, Result};
 use crate::server;
 use crate::store::deliveries::{self, Entry, Source, Status, Verdict};
+use crate::store::now;
 use crate::store::rejections::{self, Rejection};
-use crate::store::{now, settings};
+use crate::store::settings::{self, AllSettings};
 
 /// A delivery as it arrives.
 pub struct Incoming<'a> {
@@ -40,7 +43,7 @@ pub struct Receipt {
 pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
     let now = now();
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let settings = settings::read(client)?;
         let judged: Vec<_> =
             items.iter().map(|i| delivery::judge(i.platform, &i.headers, i.body, &settings, now)).collect();
@@ -53,25 +56,33 @@ pub fn ingest(items: &[Incoming<'_>]) -> Result<Vec<Receipt>> {
             })
             .collect();
 
+        let kept_bodies: Vec<Cow<'_, [u8]>> = items
+            .iter()
+            .map(|i| match Platform::from_name(i.platform) {
+                Some(platform) => without_secrets(platform, &settings, &i.headers, i.body),
+                None => Cow::Borrowed(i.body),
+            })
+            .collect();
+
         let accepted: Vec<&Understood> = judged.iter().flatten().map(|(_, understood)| understood).collect();
         let applied = apply::apply(client, &accepted);
 
         let mut verdicts = applied.verdicts.iter();
         let mut entries = Vec::with_capacity(accepted.len());
         let mut turned_away = Vec::new();
-        for ((item, judgement), headers) in items.iter().zip(&judged).zip(&kept_headers) {
+        for ((body, judgement), headers) in kept_bodies.iter().zip(&judged).zip(&kept_headers) {
             match judgement {
                 Ok((verified_by, understood)) => entries.extend(verdicts.next().map(|verdict| Entry {
                     platform: understood.platform.as_str(),
                     source: Source::Webhook,
                     verified_by,
                     headers,
-                    body: item.body,
+                    body,
                     fetched_at: None,
                     verdict,
                 })),
                 Err(Rejected { platform, refusal }) => {
-                    turned_away.push(Rejection { platform: *platform, refusal: *refusal, headers, body: item.body });
+                    turned_away.push(Rejection { platform: *platform, refusal: *refusal, headers, body });
                 }
             }
         }
@@ -92,9 +103,11 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
     let platform = known(platform)?;
     let now = now();
     let body = platform.manual_body(event_type, data, now)?;
-    let understood = delivery::trust(platform, &Headers::default(), body.as_bytes());
+    let understood = delivery::trust(platform, &Headers::default(), body.as_bytes(), now);
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
+        let settings = settings::read(client)?;
+        let kept = without_secrets(platform, &settings, &Headers::default(), body.as_bytes());
         let applied = apply::apply(client, &[&understood]);
         let entries: Vec<Entry<'_>> = applied
             .verdicts
@@ -104,7 +117,7 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
                 source: Source::Manual,
                 verified_by: "trusted",
                 headers: "{}",
-                body: body.as_bytes(),
+                body: &kept,
                 fetched_at: None,
                 verdict,
             })
@@ -113,6 +126,13 @@ pub fn process(platform: &str, event_type: &str, data: serde_json::Value) -> Res
         let mut receipts = applied.verdicts.iter().zip(ids).map(|(verdict, id)| receipt(verdict, id));
         receipts.next().ok_or_else(|| Error::Spi("the delivery was not kept".to_owned()))
     })
+}
+
+/// The body as it may be kept.
+fn without_secrets<'b>(platform: Platform, settings: &AllSettings, headers: &Headers, body: &'b [u8]) -> Cow<'b, [u8]> {
+    let known = settings.get(&platform).into_iter().flat_map(|(_, secrets)| &secrets.path_token);
+    let presented = headers.all(PATH_TOKEN).iter().map(String::as_str);
+    platform.without_secrets(body, &known.map(|secret| secret.value.as_str()).chain(presented).collect::<Vec<_>>())
 }
 
 /// The platform of that name, or a clear error.
@@ -138,7 +158,7 @@ pub fn in_words(verdict: &Verdict) -> String {
     let error = || verdict.error.as_ref().map_or("", |(_, message)| message.as_str());
     match verdict.status {
         Status::Processed => "processed successfully".to_owned(),
-        Status::Duplicate => "processed successfully, nothing new".to_owned(),
+        Status::Duplicate => "nothing new: known already, or older than what is known".to_owned(),
         Status::Ignored => {
             verdict.notes.first().map_or_else(|| "ignored".to_owned(), |reason| format!("ignored: {reason}"))
         }
@@ -151,5 +171,5 @@ pub fn in_words(verdict: &Verdict) -> String {
 
 fn refused(rejected: &Rejected) -> Receipt {
     let http_status = if rejected.refusal == Refusal::UnknownPlatform { 404 } else { 401 };
-    Receipt { log_id: None, outcome: "rejected", http_status, message: rejected.refusal.message().to_owned() }
+    Receipt { log_id: None, outcome: "rejected", http_status, message: rejected.refusal.answer().to_owned() }
 }

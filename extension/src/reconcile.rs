@@ -80,6 +80,7 @@ fn kind(difference: &Difference) -> &'static str {
             "tax_amount",
             "discount_amount",
             "refund_amount",
+            "kept_amount",
             "net_amount",
         ]) {
             "amount"
@@ -90,6 +91,8 @@ fn kind(difference: &Difference) -> &'static str {
             "platform_status",
             "refund_date",
             "refund_method",
+            "payment_status",
+            "void_date",
         ]) {
             "status"
         } else {

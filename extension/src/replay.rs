@@ -32,7 +32,7 @@ pub struct Round {
 /// Applies one kept delivery again; returns what became of it, in a word and in words.
 pub fn replay(log_id: i64) -> Result<(&'static str, String)> {
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let verdict =
             again(client, log_id)?.ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
         Ok((verdict.status.as_str(), in_words(&verdict)))
@@ -49,7 +49,7 @@ pub fn retry(limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Roun
         });
     }
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let mut round = Round::default();
         for id in deliveries::due(client, limit, include_dead, filter)? {
             let Some(verdict) = again(client, id)? else { continue };
@@ -79,7 +79,7 @@ fn again(client: &mut SpiClient<'_>, id: i64) -> Result<Option<Verdict>> {
 fn read(kept: &Kept) -> Result<Understood> {
     let platform = known(&kept.platform)?;
     if kept.source != "api" {
-        return Ok(delivery::trust(platform, &Headers::from_json(&kept.headers)?, &kept.body));
+        return Ok(delivery::trust(platform, &Headers::from_json(&kept.headers)?, &kept.body, kept.arrived));
     }
     let word = kept.event_type.as_deref().and_then(|t| t.strip_prefix("api.")).unwrap_or_default();
     let Some(kind) = ResourceKind::from_name(word) else {
@@ -89,13 +89,21 @@ fn read(kept: &Kept) -> Result<Understood> {
     if headers.get(":status") == Some("404") {
         return Ok(absence(platform, kind, kept, &headers));
     }
-    Ok(match platform.resource_of(headers.get(":event"), kind, &kept.body, kept.fetched_at) {
-        Ok(resources) => resource::understood(platform, kind, resources),
-        Err(error) => Understood {
-            meaning: Meaning::Unusable(error),
-            ..resource::understood(platform, kind, Resources::default())
+    Ok(
+        match platform.resource_of(
+            headers.get(":event"),
+            kind,
+            &kept.body,
+            kept.fetched_at,
+            kept.fetched_at.unwrap_or(kept.arrived),
+        ) {
+            Ok(resources) => resource::understood(platform, kind, resources),
+            Err(error) => Understood {
+                meaning: Meaning::Unusable(error),
+                ..resource::understood(platform, kind, Resources::default())
+            },
         },
-    })
+    )
 }
 
 /// The 404 that was kept.
@@ -134,7 +142,7 @@ pub fn replay_all(from: Micros, until: Micros, platform: Option<&str>) -> Result
     let platform = platform.map(known).transpose()?;
     let mut sum = Replayed::default();
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let mut after = 0;
         loop {
             let ids = deliveries::between(client, from, until, platform, after, PORTION)?;

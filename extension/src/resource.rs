@@ -36,12 +36,12 @@ pub fn apply_resource(platform: &str, kind: &str, body: &[u8], fetched_at: Optio
         message: format!("unknown kind \"{kind}\""),
         hint: "Kinds are order, orders, ticket, tickets, attendee, attendees, event and events.",
     })?;
-    let resources = platform.resource(kind, body, fetched_at)?;
+    let now = now();
+    let resources = platform.resource(kind, body, fetched_at, fetched_at.unwrap_or(now))?;
     let items = resources.items;
     let task = understood(platform, kind, resources);
-    let now = now();
     Spi::connect_mut(|client| {
-        server::lock_links();
+        server::lock_links()?;
         let applied = apply::apply(client, &[&task]);
         let Some(verdict) = applied.verdicts.first() else {
             return Err(Error::Spi("the body was not applied".to_owned()));

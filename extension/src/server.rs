@@ -1,4 +1,4 @@
-//! What needs the server's C interface: subtransactions, advisory locks, invalidation. The only module with `unsafe`.
+//! What needs the server's C interface: subtransactions, locks, invalidation. The only module with `unsafe`.
 #![allow(clippy::result_large_err, reason = "pgrx hands over what it caught by value")]
 #![allow(unsafe_code, reason = "pgrx has no safe form of these calls")]
 
@@ -6,25 +6,29 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, direct_function_call, pg_sys};
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use crate::error::{Error, Result};
 
-/// Class of all advisory locks of boxoffice. `sql/50_admin.sql` uses the same.
-const LOCK_CLASS: i32 = 1_112_489_048;
-/// Held shared while deliveries are written, exclusively while an event is linked.
-const LOCK_LINKS: i32 = 1;
-
 /// Keeps events from being linked or unlinked until the end of the transaction, so that no sale is written with a link
-/// as it was before.
-pub fn lock_links() {
-    // SAFETY: a built-in function called with its two int4 arguments, neither of them null.
-    unsafe {
-        direct_function_call::<()>(
-            pg_sys::pg_advisory_xact_lock_shared_int4,
-            &[LOCK_CLASS.into_datum(), LOCK_LINKS.into_datum()],
-        );
+/// as it was before. Before anything else: whoever links holds this lock while waiting for no other.
+///
+/// # Errors
+/// When the extension's schema is not there.
+pub fn lock_links() -> Result<()> {
+    // SAFETY: both look a name up in the system catalogs.
+    let table = unsafe {
+        let schema = pg_sys::get_namespace_oid(c"boxoffice_private".as_ptr(), true);
+        pg_sys::get_relname_relid(c"link_lock".as_ptr(), schema)
+    };
+    if table == pg_sys::InvalidOid {
+        return Err(Error::Spi("the table boxoffice_private.link_lock is missing".to_owned()));
     }
+    let mode = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
+    // SAFETY: an ordinary lock of a table, released with the transaction. Deliveries do not exclude each other, and take it
+    // without touching the shared lock table.
+    unsafe { pg_sys::LockRelationOid(table, mode) };
+    Ok(())
 }
 
 /// Ends the statement here if somebody has cancelled it or its time is over. For loops that may run for longer than a person

@@ -54,7 +54,7 @@ impl Database {
         client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
         let database = Database { cluster: Arc::clone(cluster), name, roles: Mutex::default() };
         // As `make up` does.
-        let setting = format!("ALTER DATABASE {} SET search_path = boxoffice, public", database.name);
+        let setting = format!("ALTER DATABASE {} SET search_path = public, boxoffice", database.name);
         client.batch_execute(&setting).await?;
         Ok(database)
     }

@@ -16,6 +16,7 @@
 //! stop, kill or restart one. Signatures are made here without the project's own code, so that both check each other.
 
 pub mod body;
+pub mod checkout;
 mod cluster;
 mod database;
 mod environment;
@@ -33,6 +34,7 @@ pub mod sql;
 pub mod wire;
 mod worker;
 
+pub use checkout::Checkout;
 pub use cluster::{Cluster, Stop};
 pub use database::{Database, Role};
 pub use environment::samples;

@@ -32,6 +32,7 @@ pub async fn differences(client: &Client, platform: Platform, truth: &[TruthOrde
 async fn found(client: &Client, platform: Platform) -> Result<Lines> {
     let sales = "SELECT platform_order_id, concat_ws('|', external_event_id, coalesce(external_session_id, '-'), customer_name, customer_email,
             coalesce(customer_phone, '-'), currency, trim_scale(total_amount)::text, trim_scale(refund_amount)::text, refund_status,
+            trim_scale(kept_amount)::text, trim_scale(net_amount)::text, coalesce(payment_status, 'paid'),
             coalesce(ticket_quantity::text, 'NULL'), coalesce(valid_quantity::text, 'NULL'))
         FROM boxoffice.ticket_sales WHERE platform = $1::text";
     let attendees = "SELECT platform_order_id, concat_ws('|', 'attendee', platform_attendee_id, name, coalesce(email, '-'), ticket_type, status,
@@ -63,6 +64,9 @@ fn expected(truth: &[TruthOrder]) -> Lines {
                 trimmed(&order.total_amount.to_string()),
                 trimmed(&order.refund_amount.to_string()),
                 order.refund_status.as_str().to_owned(),
+                trimmed(&order.kept_amount.to_string()),
+                trimmed(&order.net_amount.to_string()),
+                order.payment_status.to_owned(),
                 order.ticket_quantity.to_string(),
                 order.valid_quantity.to_string(),
             ]

@@ -34,8 +34,28 @@ async fn every_contradiction_is_found() -> Result {
             "refunded more than charged|humanitix|o",
         ),
         (
-            "UPDATE ticket_sales SET refund_status = 'cancelled', refund_amount = 1 WHERE platform_order_id = 'o'",
+            "UPDATE ticket_sales SET refund_status = 'cancelled', refund_amount = 1, kept_amount = 0, net_amount = 0 WHERE platform_order_id = 'o'",
             "cancelled without a refund, but with a refund amount|humanitix|o",
+        ),
+        (
+            "UPDATE ticket_sales SET net_amount = kept_amount + 1 WHERE platform_order_id = 'o'",
+            "amounts that contradict each other|humanitix|o",
+        ),
+        (
+            "UPDATE ticket_sales SET kept_amount = total_amount + 1, net_amount = total_amount + 1 WHERE platform_order_id = 'o'",
+            "amounts that contradict each other|humanitix|o",
+        ),
+        (
+            "UPDATE ticket_sales SET payment_status = 'unpaid' WHERE platform_order_id = 'o'",
+            "amounts that contradict each other|humanitix|o",
+        ),
+        (
+            "UPDATE ticket_sales SET kept_amount = NULL WHERE platform_order_id = 'o'",
+            "amounts that contradict each other|humanitix|o",
+        ),
+        (
+            "UPDATE ticket_sales SET refund_status = 'cancelled', source_version = now() WHERE platform_order_id = 'o'",
+            "taken back without a date|humanitix|o",
         ),
         (
             "UPDATE attendees SET refunded = true WHERE platform = 'humanitix'",

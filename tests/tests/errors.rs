@@ -69,8 +69,8 @@ const CASES: [(&str, &str, &str, &str); 44] = [
         "event \"x\" of platform \"humanitix\" is not linked",
         "ticket_platforms",
     ),
-    ("grant_ingress('nobody at all')", "42704", "role \"nobody at all\" does not exist", "-"),
-    ("grant_reader('nobody at all')", "42704", "role \"nobody at all\" does not exist", "-"),
+    ("grant_ingress('nobody at all')", "42704", "role \"nobody at all\" does not exist", "CREATE ROLE"),
+    ("grant_reader('nobody at all')", "42704", "role \"nobody at all\" does not exist", "CREATE ROLE"),
     // values that make no sense
     (
         "ingest_webhook('humanitix', '[]', 'x'::text)",

@@ -46,7 +46,7 @@ async fn every_reason_to_refuse_has_its_own_answer() -> Result {
     check(trouble(&client, "humanitix", &json!({}), BODY).await?, "signature_missing");
     check(trouble(&client, "humanitix", &json!({"x-humanitix-signature": "xyz"}), BODY).await?, "signature_malformed");
     check(trouble(&client, "humanitix", &key("another"), BODY).await?, "signature_mismatch");
-    client.batch_execute("SELECT set_webhook_secret('humanitix', 'the next one')").await?;
+    client.batch_execute("SELECT set_webhook_secret('humanitix', 'the next one of the tests')").await?;
     check(trouble(&client, "humanitix", &key(SECRET), BODY).await?, "secret_expired");
     client.execute("SELECT set_webhook_secret('humanitix', $1)", &[&SECRET]).await?;
     client.batch_execute("SELECT configure_platform('humanitix', timestamp_header => 'x-time')").await?;

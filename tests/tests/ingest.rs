@@ -122,10 +122,10 @@ async fn cancelled_is_not_refunded_and_can_be_taken_back() -> Result {
     let (_db, client) = open().await?;
     let now = "SELECT refund_status, refund_amount, ticket_quantity, valid_quantity, net_amount FROM ticket_sales";
     told(&client, "order.cancelled", "2026-03-01T11:00:00Z", json!({"status": "cancelled"})).await?;
-    assert_eq!(line(&client, now).await?, "cancelled|0.00|2|0|50.00");
+    assert_eq!(line(&client, now).await?, "cancelled|0.00|2|0|0.00");
     // Created arrives last: the older word does not win.
     told(&client, "order.created", "2026-03-01T10:00:00Z", json!({})).await?;
-    assert_eq!(line(&client, now).await?, "cancelled|0.00|2|0|50.00");
+    assert_eq!(line(&client, now).await?, "cancelled|0.00|2|0|0.00");
     told(&client, "order.updated", "2026-03-01T12:00:00Z", json!({})).await?;
     assert_eq!(line(&client, now).await?, "none|0.00|2|2|50.00");
     Ok(())

@@ -225,7 +225,7 @@ async fn money_is_reported_by_currency_and_people_are_not() -> Result {
     let client = &world.client;
     let order =
         line(client, "SELECT platform_order_id FROM ticket_sales WHERE total_amount > 10 ORDER BY 1 LIMIT 1").await?;
-    world.run("UPDATE ticket_sales SET total_amount = total_amount - 10, customer_name = 'Somebody Wrong' WHERE platform_order_id = $1", &order).await?;
+    world.run("UPDATE ticket_sales SET total_amount = total_amount - 10, kept_amount = kept_amount - 10, customer_name = 'Somebody Wrong' WHERE platform_order_id = $1", &order).await?;
     let run = world.reconcile(false).await?;
     let report = format!("SELECT money_difference, healed FROM reconciliation_reports WHERE run_id = {run}");
     assert_eq!(line(client, &report).await?, "{\"AUD\": 10.00}|1");

@@ -19,7 +19,9 @@ const KINDS: [&str; 8] = ["order", "orders", "ticket", "tickets", "attendee", "a
 const ROWS: &str = "SELECT concat_ws(' ', 'sale', platform_order_id, 'event ' || external_event_id, 'session ' || external_session_id,
             'quantity ' || ticket_quantity, 'valid ' || valid_quantity, 'type ' || ticket_type, currency, 'total ' || total_amount,
             'fee ' || fee_amount, 'tax ' || tax_amount, 'discount ' || discount_amount, 'refund ' || refund_amount, refund_status,
-            'by ' || refund_method, 'at ' || to_char(refund_date, 'YYYY-MM-DD HH24:MI:SS.US'), 'net ' || net_amount,
+            'by ' || refund_method, CASE WHEN EXISTS (SELECT FROM webhook_logs WHERE created_at = refund_date) THEN 'at its arrival'
+                ELSE 'at ' || to_char(refund_date, 'YYYY-MM-DD HH24:MI:SS.US') END, 'void ' || to_char(NULLIF(void_date, refund_date), 'YYYY-MM-DD HH24:MI:SS.US'),
+            'kept ' || kept_amount, 'net ' || net_amount, payment_status,
             'bought ' || to_char(purchase_date, 'YYYY-MM-DD HH24:MI:SS.US'), 'called ' || platform_status)
         FROM ticket_sales
     UNION ALL SELECT concat_ws(' ', 'attendee', platform_attendee_id, 'of', platform_order_id, ticket_type, currency, ticket_price, status,
@@ -90,7 +92,7 @@ async fn run(client: &Client, platform: &str, how: &str, body: &str) -> Result<V
         }
         kind => {
             let query = "SELECT items, orders_changed, attendees_changed, events_changed, notes
-                FROM apply_resource($1, $2, $3::text, '2026-11-22T00:00:00Z')";
+                FROM apply_resource($1, $2, $3::text, '2027-12-22T00:00:00Z')";
             match client.query_one(query, &[&platform, &kind, &body]).await {
                 Ok(row) => {
                     let [items, orders, attendees, events] = [0, 1, 2, 3].map(|i| row.get::<_, i32>(i));

@@ -47,27 +47,35 @@ async fn without_a_secret_nobody_is_believed() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_replaced_without_losing_a_delivery() -> Result {
     let (_db, client) = open().await?;
-    client.batch_execute("SELECT set_webhook_secret('humanitix', 'first')").await?;
-    client.batch_execute("SELECT set_webhook_secret('humanitix', 'second', now() + interval '1 hour')").await?;
-    assert_eq!(by_key(&client, "first").await?, "believed");
-    assert_eq!(by_key(&client, "second").await?, "believed");
+    client.batch_execute("SELECT set_webhook_secret('humanitix', 'the first secret of it')").await?;
+    client
+        .batch_execute("SELECT set_webhook_secret('humanitix', 'the second secret of it', now() + interval '1 hour')")
+        .await?;
+    assert_eq!(by_key(&client, "the first secret of it").await?, "believed");
+    assert_eq!(by_key(&client, "the second secret of it").await?, "believed");
     // Said twice it is not replaced by itself.
-    client.batch_execute("SELECT set_webhook_secret('humanitix', 'second')").await?;
-    assert_eq!(by_key(&client, "first").await?, "believed");
+    client.batch_execute("SELECT set_webhook_secret('humanitix', 'the second secret of it')").await?;
+    assert_eq!(by_key(&client, "the first secret of it").await?, "believed");
 
-    client.batch_execute("UPDATE webhook_secrets SET valid_until = now() WHERE value = 'first'").await?;
-    assert_eq!(by_key(&client, "first").await?, "secret_expired");
-    client.batch_execute("SELECT set_webhook_secret('humanitix', 'third', now() + interval '1 hour')").await?;
-    client.batch_execute("SELECT set_webhook_secret('humanitix', 'fourth', now() + interval '1 hour')").await?;
+    client
+        .batch_execute("UPDATE webhook_secrets SET valid_until = now() WHERE value = 'the first secret of it'")
+        .await?;
+    assert_eq!(by_key(&client, "the first secret of it").await?, "secret_expired");
+    client
+        .batch_execute("SELECT set_webhook_secret('humanitix', 'the third secret of it', now() + interval '1 hour')")
+        .await?;
+    client
+        .batch_execute("SELECT set_webhook_secret('humanitix', 'the fourth secret of it', now() + interval '1 hour')")
+        .await?;
     // Only the previous one is prolonged; the one before it ends.
-    assert_eq!(by_key(&client, "second").await?, "secret_expired");
-    assert_eq!(by_key(&client, "third").await?, "believed");
-    client.batch_execute("SELECT set_webhook_secret('humanitix', 'fifth')").await?;
+    assert_eq!(by_key(&client, "the second secret of it").await?, "secret_expired");
+    assert_eq!(by_key(&client, "the third secret of it").await?, "believed");
+    client.batch_execute("SELECT set_webhook_secret('humanitix', 'the fifth secret of it')").await?;
     for (key, answer) in [
-        ("third", "secret_expired"),
-        ("fourth", "secret_expired"),
-        ("fifth", "believed"),
-        ("first", "signature_mismatch"),
+        ("the third secret of it", "secret_expired"),
+        ("the fourth secret of it", "secret_expired"),
+        ("the fifth secret of it", "believed"),
+        ("the first secret of it", "signature_mismatch"),
     ] {
         assert_eq!(by_key(&client, key).await?, answer, "{key}");
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::money::{Amount, Currency};
-use crate::time::{self, Micros};
+use crate::time::{self, Micros, Precision, Reading};
 
 /// Longest text that is kept, in characters.
 const MAX_TEXT: usize = 4096;
@@ -191,15 +191,26 @@ impl<'a> Object<'a> {
 
     /// An instant.
     pub(crate) fn instant(self, names: Names<'_>) -> Option<Micros> {
+        self.reading(names).map(|reading| reading.at)
+    }
+
+    /// An instant, and how sure it is.
+    pub(crate) fn reading(self, names: Names<'_>) -> Option<Reading> {
         let (name, value) = self.get(names)?;
-        match value {
-            Value::String(text) if text.trim().is_empty() => None,
-            Value::String(text) => time::parse(text).or_else(|| {
-                self.note(name, "is not an ISO 8601 instant with an offset");
-                None
-            }),
-            _ => self.wrong_type(name),
+        let text = match value {
+            Value::String(text) if text.trim().is_empty() => return None,
+            Value::String(text) => text.as_str(),
+            Value::Number(number) => number.as_str(),
+            _ => return self.wrong_type(name),
+        };
+        let reading = time::read(text);
+        match reading.map(|reading| reading.precision) {
+            Some(Precision::Exact) => {}
+            Some(Precision::AssumedUtc) => self.note(name, "has no offset and was read as UTC"),
+            Some(Precision::Date) => self.note(name, "is a date without a time and was read in UTC"),
+            None => self.note(name, "is not a time that can be read"),
         }
+        reading
     }
 
     /// A currency.

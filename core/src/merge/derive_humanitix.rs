@@ -5,11 +5,12 @@
 
 use super::attendee::{PlatformCheckIn, check_in, count, row, ticket_types};
 use super::envelopes::Envelopes;
-use super::observe::{humanitix_rank, known};
+use super::observe::known;
 use super::state::{AttendeeState, State};
+use super::words::{humanitix_rank, humanitix_void};
 use super::{Attendee, AttendeeStatus, Derived, LAG, RefundStatus, Sale};
 use crate::money::Amount;
-use crate::observation::{EnvelopeStatus, OrderDoc, Void};
+use crate::observation::{EnvelopeStatus, OrderDoc, Payment, Void};
 use crate::time::Micros;
 
 pub(super) fn derive(state: &State) -> Derived {
@@ -37,11 +38,14 @@ struct Order<'a> {
     total: Option<Amount>,
     amount: Option<Amount>,
     method: Option<&'static str>,
-    /// The newest envelope cancels, and the API has not passed it.
+    /// The newest envelope cancels, and the API has not passed it; or the API itself says so.
     cancelled: bool,
+    /// The same, and the API has not even reached it: only then nothing is held of the charge. Where the API's copy of the
+    /// same version still lists the order as paid, the host keeps the money.
+    dropped: bool,
     /// An envelope refunds everything, and the API has neither passed it nor shows a refund of its own.
     refunded: bool,
-    /// The envelope voids tickets up to this version.
+    /// That voids tickets up to this version.
     void_at: Option<Micros>,
     /// A sweep of the event's tickets began late enough after the purchase to have seen all of them.
     complete: bool,
@@ -77,7 +81,8 @@ impl<'a> Order<'a> {
         let cancelling = envelopes
             .newest()
             .filter(|held| held.key.status == EnvelopeStatus::Cancelled && counts(held.key.timestamp))
-            .map(|held| held.key.timestamp);
+            .map(|held| held.key.timestamp)
+            .max(version.filter(|_| api.is_some_and(humanitix_void)));
         let purchased = api.and_then(|doc| doc.purchased).or(version);
         let complete = matches!((state.tickets_swept, purchased), (Some(swept), Some(purchased))
             if swept.saturating_sub(LAG) >= purchased);
@@ -89,6 +94,7 @@ impl<'a> Order<'a> {
             amount,
             method: method.filter(|_| amount.is_some_and(|amount| amount != Amount::ZERO)),
             cancelled: cancelling.is_some(),
+            dropped: cancelling.is_some_and(|at| Some(at) > version || api.is_some_and(humanitix_void)),
             refunded: whole_pushed.is_some(),
             void_at: cancelling.max(whole_pushed.map(|refund| refund.at)),
             complete,
@@ -111,7 +117,8 @@ impl<'a> Order<'a> {
             None if own.doc.checked_in => PlatformCheckIn::Dated(own.key.version, true),
             None => PlatformCheckIn::Unknown,
         };
-        Some((own.key.api, row(id, own, void, check_in(platform, held.scan.as_ref()), own.doc.price)))
+        let price = held.price.map(|price| price.amount);
+        Some((own.key.api, row(id, own, void, check_in(platform, held.scan.as_ref()), price)))
     }
 
     fn sale(&self, state: &State, attendees: &[Attendee], admissions: &[&Attendee]) -> Sale {
@@ -145,7 +152,7 @@ impl<'a> Order<'a> {
             RefundStatus::Partial | RefundStatus::Refunded => state.refund_given.or(state.refund_first),
             RefundStatus::None | RefundStatus::Requested | RefundStatus::Cancelled => None,
         };
-        Sale {
+        let mut sale = Sale {
             // A ticket names the event even before its order was seen.
             external_event_id: self
                 .pick(|doc| doc.external_event_id.as_ref())
@@ -164,15 +171,61 @@ impl<'a> Order<'a> {
             tax_amount: self.pick(|doc| doc.tax),
             discount_amount: self.pick(|doc| doc.discount),
             refund_amount: self.amount,
+            kept_amount: None,
+            net_amount: None,
+            payment_status: self.payment(state),
             refund_status,
             refund_method: self.method,
             refund_date,
+            void_date: None,
             purchase_date: self.pick(|doc| doc.purchased),
             platform_status: self.pick(|doc| doc.platform_status.as_ref()).cloned(),
             marketing_opt_in: self.pick(|doc| doc.marketing_opt_in),
             source_version: state.api.as_ref().and_then(|held| known(held.key.version)),
             unlisted_at: None,
+        };
+        sale.settle((self.gone || self.dropped) && !live, self.returned_fees(state, attendees));
+        if sale.is_taken_back() {
+            sale.void_date = refund_date.or_else(|| self.void_date(state, attendees)).or(sale.source_version);
         }
+        sale
+    }
+
+    /// What the newest copy that says so says of its payment.
+    fn payment(&self, state: &State) -> Option<Payment> {
+        let stated = state.payment.map(|stated| stated.word);
+        match (stated, self.total) {
+            (None | Some(Payment::Paid), Some(Amount::ZERO)) => Some(Payment::Free),
+            _ => stated,
+        }
+    }
+
+    /// Fees that went back to the buyer. The API does not say which tickets were refunded, nor whether with their fees; but a
+    /// refund of exactly the prices of the void ones, which contain the fees, is one.
+    fn returned_fees(&self, state: &State, attendees: &[Attendee]) -> Amount {
+        let void = attendees.iter().filter(|row| row.status == AttendeeStatus::Cancelled);
+        let prices = void.filter_map(|row| state.attendees.get(&row.id)?.price.filter(|price| price.api));
+        let (mut whole, mut fees) = (Amount::ZERO, Amount::ZERO);
+        for price in prices {
+            whole = whole.saturating_add(price.amount);
+            fees = fees.saturating_add(price.fees.unwrap_or_default());
+        }
+        if self.amount == Some(whole) { fees } else { Amount::ZERO }
+    }
+
+    /// When it was cancelled, wholly or in part: by the first copies that show it, else by what decided it.
+    fn void_date(&self, state: &State, attendees: &[Attendee]) -> Option<Micros> {
+        let void = || {
+            let void = attendees.iter().filter(|row| row.status == AttendeeStatus::Cancelled);
+            void.filter_map(|row| state.attendees.get(&row.id))
+        };
+        let order = state.void_first.filter(|_| self.cancelled);
+        let shown = void().filter_map(|held| held.void_first).chain(order).min();
+        let gone = void().filter_map(|held| held.gone).chain(state.gone.filter(|_| self.gone)).min();
+        let silent = state.tickets_swept.filter(|_| self.complete).or(state.list.and_then(|list| known(list.version)));
+        // An envelope with fewer tickets than one before.
+        let newest = self.envelopes.newest().and_then(|held| known(held.key.timestamp));
+        shown.or(gone).or(silent).or(newest)
     }
 
     /// What the API says, else the newest word of an envelope.

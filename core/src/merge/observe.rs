@@ -1,12 +1,16 @@
 //! What each fact contributes: a function of the fact alone (merge rules, section 3).
 
 use super::state::{
-    AttendeeVersion, EnvelopeContent, EnvelopeVersion, Listed, Listing, OrderVersion, Refunded, Requests, SaleMoney,
-    Scan, Standing, State, lower, offer, raise,
+    AttendeeState, AttendeeVersion, EnvelopeContent, EnvelopeVersion, Listed, Listing, OrderVersion, Price, Refunded,
+    Requests, SaleMoney, Scan, Standing, State, Stated, lower, offer, raise,
 };
+use super::words::{eventbrite_payment, eventbrite_rank, humanitix_payment, humanitix_rank, humanitix_void};
 use super::{LAG, SIGHTING};
 use crate::money::Amount;
-use crate::observation::{AttendeeCopy, AttendeeDoc, Envelope, Fact, OrderCopy, OrderDoc, RefundRequests, Void};
+use crate::observation::{
+    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, RefundRequests,
+    Void,
+};
 use crate::time::Micros;
 
 impl State {
@@ -14,7 +18,9 @@ impl State {
     pub fn observe(&mut self, fact: &Fact) -> bool {
         match fact {
             Fact::HumanitixOrder { fetched_at, order } => self.humanitix_order(*fetched_at, order),
-            Fact::HumanitixTicket { fetched_at, ticket } => self.api_attendee(*fetched_at, ticket, true),
+            Fact::HumanitixTicket { fetched_at, ticket } => {
+                self.api_attendee(*fetched_at, ticket, true, ticket.version)
+            }
             Fact::Envelope(envelope) => self.envelope(envelope),
             // A cart is not a sale: it may never become one, and its amounts are provisional.
             Fact::EventbriteOrder { in_progress: true, .. } => false,
@@ -29,9 +35,7 @@ impl State {
                 changed
             }
             Fact::EventbriteAttendee { fetched_at, attendee } => {
-                let refund = (attendee.doc.void == Void::Refunded).then_some(attendee.version);
-                self.eventbrite_attendee(*fetched_at, attendee, true)
-                    | lower(&mut self.refund_first, refund.and_then(known))
+                self.eventbrite_attendee(*fetched_at, attendee, true, attendee.version)
             }
             Fact::Gone { attendee_id: None, fetched_at } => raise(&mut self.gone, Some(*fetched_at)),
             Fact::Gone { attendee_id: Some(id), fetched_at } => raise(&mut self.attendee(id).gone, Some(*fetched_at)),
@@ -48,8 +52,11 @@ impl State {
         let refunds = order.doc.refunds.unwrap_or_default();
         let key = order_version(fetched_at, order, rank, refunds);
         let refunded = (rank > 0 || refunds > Amount::ZERO).then_some(order.version);
+        let void = humanitix_void(&order.doc).then_some(order.version);
         offer(&mut self.api, key, || order.doc.clone())
             | lower(&mut self.refund_first, refunded.and_then(known))
+            | lower(&mut self.void_first, void.and_then(known))
+            | raise(&mut self.payment, stated(order.version, fetched_at, humanitix_payment(&order.doc)))
             | raise(&mut self.seen, fetched_at.map(sighting))
     }
 
@@ -63,6 +70,8 @@ impl State {
             changed |= lower(&mut self.low, Some((gross, order.version)));
         }
         changed |= lower(&mut self.refund_first, (rank == 2).then_some(order.version).and_then(known));
+        changed |= lower(&mut self.void_first, (rank > 0).then_some(order.version).and_then(known));
+        changed |= raise(&mut self.payment, stated(order.version, fetched_at, eventbrite_payment(&order.doc)));
         changed | raise(&mut self.seen, fetched_at.map(sighting))
     }
 
@@ -71,10 +80,9 @@ impl State {
         let mut changed = raise(&mut self.list, Some(listing));
         for copy in attendees {
             let listed = Listed { listing, version: copy.version, standing: Standing::of(&copy.doc) };
-            changed |= self.eventbrite_attendee(fetched_at, copy, false);
+            // What happened to an attendee need not raise its own version; then the order's says when.
+            changed |= self.eventbrite_attendee(fetched_at, copy, false, version.max(copy.version));
             changed |= raise(&mut self.attendee(&copy.id).list, Some(listed));
-            let refund = (copy.doc.void == Void::Refunded).then_some(version.max(copy.version));
-            changed |= lower(&mut self.refund_first, refund.and_then(known));
         }
         changed
     }
@@ -87,15 +95,23 @@ impl State {
             | lower(&mut self.refund_first, undated.then_some(version).and_then(known))
     }
 
-    fn eventbrite_attendee(&mut self, fetched_at: Option<Micros>, copy: &AttendeeCopy, alone: bool) -> bool {
+    fn eventbrite_attendee(
+        &mut self,
+        fetched_at: Option<Micros>,
+        copy: &AttendeeCopy,
+        alone: bool,
+        shown_at: Micros,
+    ) -> bool {
         let checked_in = copy.doc.checked_in.then(|| copy.doc.check_in_date.or(known(copy.version))).flatten();
-        let mut changed = self.api_attendee(fetched_at, copy, alone);
+        let changed = self.api_attendee(fetched_at, copy, alone, shown_at);
         let held = self.attendee(&copy.id);
-        changed |= raise(&mut held.gross, copy.doc.price);
-        changed | lower(&mut held.checked_in_first, checked_in)
+        changed
+            | raise(&mut held.paid, stated(copy.version, fetched_at, copy.paid))
+            | lower(&mut held.checked_in_first, checked_in)
     }
 
-    fn api_attendee(&mut self, fetched_at: Option<Micros>, copy: &AttendeeCopy, alone: bool) -> bool {
+    /// `shown_at`: the version that counts as the time of what the copy shows.
+    fn api_attendee(&mut self, fetched_at: Option<Micros>, copy: &AttendeeCopy, alone: bool, shown_at: Micros) -> bool {
         let settled = settled(copy.version, fetched_at);
         let key = AttendeeVersion {
             api: true,
@@ -109,7 +125,10 @@ impl State {
         // Only a valid copy is a sighting: a platform may keep showing what it has voided.
         let valid = fetched_at.filter(|_| copy.doc.void == Void::Valid);
         let held = self.attendee(&copy.id);
-        offer(&mut held.own, key, || copy.doc.clone()) | raise(&mut held.seen, valid.map(sighting))
+        offer(&mut held.own, key, || copy.doc.clone())
+            | raise(&mut held.price, price(copy, true))
+            | raise(&mut held.seen, valid.map(sighting))
+            | held.voided(copy.doc.void, shown_at)
     }
 
     fn envelope(&mut self, envelope: &Envelope) -> bool {
@@ -118,9 +137,12 @@ impl State {
         let content = || EnvelopeContent { doc: envelope.doc.clone(), quantity: envelope.quantity };
         let mut changed = self.envelopes.offer(key, content);
         changed |= raise(&mut self.envelope_quantity, envelope.quantity);
+        changed |= raise(&mut self.payment, stated(timestamp, None, envelope.payment));
+        let cancelled = (envelope.status == EnvelopeStatus::Cancelled).then_some(timestamp);
+        changed |= lower(&mut self.void_first, cancelled.and_then(known));
         if let Some(refund) = &envelope.refund {
-            let at = refund.refunded_at.unwrap_or(timestamp);
-            changed |= raise(&mut self.envelope_refund, Some(Refunded { timestamp, amount: refund.amount, at }));
+            let EnvelopeRefund { amount, at, .. } = *refund;
+            changed |= raise(&mut self.envelope_refund, Some(Refunded { timestamp, amount, at }));
             if refund.amount != Some(Amount::ZERO) {
                 changed |= match refund.refunded_at {
                     Some(given) => lower(&mut self.refund_given, Some(given)),
@@ -152,7 +174,17 @@ impl State {
         };
         let held = self.attendee(&copy.id);
         offer(&mut held.own, key, || copy.doc.clone())
+            | raise(&mut held.price, price(copy, false))
             | raise(&mut held.list, Some(Listed { listing, version, standing }))
+            | held.voided(copy.doc.void, version)
+    }
+}
+
+impl AttendeeState {
+    /// Remembers when a copy first showed it void, or refunded.
+    fn voided(&mut self, void: Void, at: Micros) -> bool {
+        let at_least = |rank: Void| (void >= rank).then_some(at).and_then(known);
+        lower(&mut self.void_first, at_least(Void::Cancelled)) | lower(&mut self.refund_first, at_least(Void::Refunded))
     }
 }
 
@@ -180,6 +212,15 @@ fn order_version(fetched_at: Option<Micros>, order: &OrderCopy, rank: u8, money:
     }
 }
 
+fn price(copy: &AttendeeCopy, api: bool) -> Option<Price> {
+    copy.doc.price.map(|amount| Price { api, amount, fees: copy.fees })
+}
+
+fn stated<T>(version: Micros, fetched_at: Option<Micros>, word: Option<T>) -> Option<Stated<T>> {
+    let settled = settled(version, fetched_at);
+    word.map(|word| Stated { version, settled, seen: fetched_at.filter(|_| !settled), word })
+}
+
 /// A copy fetched this long after its version contains every change of that version's second; what is pushed at us
 /// has no fetch time and never counts as settled.
 fn settled(version: Micros, fetched_at: Option<Micros>) -> bool {
@@ -193,22 +234,4 @@ fn sighting(at: Micros) -> Micros {
 /// Version 0 is a missing one: it orders copies, but is no date that anybody should read.
 pub(super) fn known(version: Micros) -> Option<Micros> {
     (version != 0).then_some(version)
-}
-
-/// What a Humanitix order says of its refund; unknown words count as paid.
-pub(super) fn humanitix_rank(doc: &OrderDoc) -> u8 {
-    match doc.platform_status.as_deref() {
-        Some("partiallyRefunded") => 1,
-        Some("refunded") => 2,
-        _ => 0,
-    }
-}
-
-/// What an Eventbrite order says of being void; unknown words count as placed.
-pub(super) fn eventbrite_rank(doc: &OrderDoc) -> u8 {
-    match doc.platform_status.as_deref() {
-        Some("cancelled" | "deleted") => 1,
-        Some("refunded") => 2,
-        _ => 0,
-    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::envelopes::Envelopes;
 use crate::money::Amount;
-use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Void};
+use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Payment, Void};
 use crate::time::Micros;
 
 /// First 16 bytes of the SHA-256 of a document: decides otherwise equal copies, arbitrarily but everywhere the same.
@@ -33,8 +33,12 @@ pub struct State {
     pub(super) envelope_quantity: Option<i64>,
     /// Minimum: refund dates that the platform gives.
     pub(super) refund_given: Option<Micros>,
-    /// Minimum: versions of copies that show a refund.
+    /// Minimum: versions of copies of the order that show a refund.
     pub(super) refund_first: Option<Micros>,
+    /// Minimum: versions of copies of the order that show it void.
+    pub(super) void_first: Option<Micros>,
+    /// Newest word about its payment.
+    pub(super) payment: Option<Stated<Payment>>,
     /// Last sighting by our own GET, rounded down.
     pub(super) seen: Option<Micros>,
     /// Last 404.
@@ -54,8 +58,14 @@ pub(super) struct AttendeeState {
     pub own: Option<Held<AttendeeVersion, AttendeeDoc>>,
     /// What the newest complete listing that names it says of it.
     pub list: Option<Listed>,
-    /// Eventbrite: price at purchase, before any refund reduced it.
-    pub gross: Option<Amount>,
+    /// Price at purchase: the highest ever seen, because platforms show less of what they have voided.
+    pub price: Option<Price>,
+    /// Eventbrite: newest word about its payment.
+    pub paid: Option<Stated<bool>>,
+    /// Minimum: versions of copies that show it refunded.
+    pub refund_first: Option<Micros>,
+    /// Minimum: versions of copies that show it void.
+    pub void_first: Option<Micros>,
     /// Eventbrite, minimum: when it was first seen checked in.
     pub checked_in_first: Option<Micros>,
     /// Last sighting as valid by our own GET, rounded down.
@@ -78,13 +88,31 @@ pub(super) struct OrderVersion {
     pub version: Micros,
     /// Fetched so late after its version that it contains every change of it.
     pub settled: bool,
-    /// Humanitix: 1 partly, 2 wholly refunded. Eventbrite: 1 cancelled or deleted, 2 refunded.
+    /// Humanitix: 1 partly, 2 wholly refunded. Eventbrite: 1 void, 2 refunded.
     pub rank: u8,
     /// Humanitix: refunded so far. Eventbrite: the gross, negated, because it only falls.
     pub money: Amount,
     /// Fetch time, of unsettled copies only: settled ones of one version cannot differ by age.
     pub seen: Option<Micros>,
     pub hash: Hash,
+}
+
+/// What a copy states besides its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Stated<T> {
+    pub version: Micros,
+    pub settled: bool,
+    pub seen: Option<Micros>,
+    pub word: T,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Price {
+    /// From the API; an envelope never outranks it.
+    pub api: bool,
+    pub amount: Amount,
+    /// Fees that are part of it.
+    pub fees: Option<Amount>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +207,8 @@ impl State {
         changed |= raise(&mut self.envelope_quantity, other.envelope_quantity);
         changed |= lower(&mut self.refund_given, other.refund_given);
         changed |= lower(&mut self.refund_first, other.refund_first);
+        changed |= lower(&mut self.void_first, other.void_first);
+        changed |= raise(&mut self.payment, other.payment);
         changed |= raise(&mut self.seen, other.seen);
         changed |= raise(&mut self.gone, other.gone);
         changed |= raise(&mut self.tickets_swept, other.tickets_swept);
@@ -199,7 +229,10 @@ impl AttendeeState {
     fn join(&mut self, other: &AttendeeState) -> bool {
         let mut changed = keep(&mut self.own, &other.own);
         changed |= raise(&mut self.list, other.list);
-        changed |= raise(&mut self.gross, other.gross);
+        changed |= raise(&mut self.price, other.price);
+        changed |= raise(&mut self.paid, other.paid);
+        changed |= lower(&mut self.refund_first, other.refund_first);
+        changed |= lower(&mut self.void_first, other.void_first);
         changed |= lower(&mut self.checked_in_first, other.checked_in_first);
         changed |= raise(&mut self.seen, other.seen);
         changed |= raise(&mut self.gone, other.gone);

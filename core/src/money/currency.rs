@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// An ISO 4217 currency code: three upper-case letters. Codes that we do not know are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "[u8; 3]", into = "[u8; 3]")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 
 impl Currency {
@@ -14,13 +11,14 @@ impl Currency {
     #[must_use]
     pub fn parse(code: &str) -> Option<Currency> {
         let code: [u8; 3] = code.as_bytes().try_into().ok()?;
-        Currency::try_from(code.map(|letter| letter.to_ascii_uppercase())).ok()
+        let code = code.map(|letter| letter.to_ascii_uppercase());
+        code.iter().all(u8::is_ascii_uppercase).then_some(Currency(code))
     }
 
     /// The code in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Always ASCII: see `try_from`.
+        // Always ASCII: see `parse`.
         std::str::from_utf8(&self.0).unwrap_or("XXX")
     }
 
@@ -34,20 +32,6 @@ impl Currency {
             b"CLF" | b"UYW" => 4,
             _ => 2,
         }
-    }
-}
-
-impl TryFrom<[u8; 3]> for Currency {
-    type Error = &'static str;
-
-    fn try_from(code: [u8; 3]) -> Result<Currency, Self::Error> {
-        if code.iter().all(u8::is_ascii_uppercase) { Ok(Currency(code)) } else { Err("not a currency code") }
-    }
-}
-
-impl From<Currency> for [u8; 3] {
-    fn from(currency: Currency) -> [u8; 3] {
-        currency.0
     }
 }
 

@@ -3,6 +3,7 @@
 mod address;
 pub(super) mod call;
 mod delivery;
+pub(super) mod endpoint;
 pub(super) mod limit;
 mod normalise;
 mod python;

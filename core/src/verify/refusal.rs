@@ -63,6 +63,15 @@ impl Refusal {
         self.texts().1
     }
 
+    /// What the sender is told: nothing that helps to guess.
+    #[must_use]
+    pub fn answer(self) -> &'static str {
+        match self {
+            Refusal::UnknownPlatform => self.message(),
+            _ => "the delivery is not authenticated",
+        }
+    }
+
     /// What the operator can do about it.
     #[must_use]
     pub fn hint(self) -> &'static str {
@@ -147,17 +156,28 @@ impl std::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn every_refusal_explains_itself() {
-        let mut codes: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), Refusal::ALL.len());
-        for refusal in Refusal::ALL {
-            assert!(refusal.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-            assert!(refusal.hint().ends_with('.') && !refusal.message().ends_with('.'));
-            assert_eq!(refusal.to_string(), refusal.message());
+    fn every_reason_has_words_of_its_own() {
+        for texts in [Refusal::code, Refusal::message, Refusal::hint] {
+            let distinct: BTreeSet<&str> = Refusal::ALL.iter().map(|refusal| texts(*refusal)).collect();
+            assert_eq!(distinct.len(), Refusal::ALL.len());
         }
+        for refusal in Refusal::ALL {
+            assert!(
+                refusal.message().split_whitespace().count() >= 4 && !refusal.message().ends_with('.'),
+                "{refusal:?}"
+            );
+            assert!(refusal.hint().ends_with('.'), "{refusal:?}");
+            assert_eq!(refusal.to_string(), refusal.message());
+            assert!(refusal.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn strangers_are_told_one_thing() {
+        let told: BTreeSet<&str> = Refusal::ALL.iter().map(|refusal| refusal.answer()).collect();
+        assert_eq!(told.len(), 2, "whether there is such a platform, and whether it believes them");
     }
 }

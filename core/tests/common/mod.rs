@@ -49,6 +49,7 @@ pub fn observation(observation: &Observation) -> Value {
         Fact::Envelope(envelope) => json!({
             "version": time(envelope.timestamp),
             "status": format!("{:?}", envelope.status),
+            "payment": envelope.payment.map(|payment| payment.as_str()),
             "quantity": envelope.quantity,
             "order": doc(&envelope.doc),
             "refund": envelope.refund.map(|refund| json!({
@@ -90,7 +91,7 @@ fn attendee(copy: &AttendeeCopy) -> Value {
         "id": copy.id, "version": time(copy.version), "void": format!("{:?}", doc.void),
         "checked_in": doc.checked_in.then_some(true), "check_in_date": doc.check_in_date.map(time),
         "donation": doc.donation.then_some(true), "type": doc.ticket_type, "barcode": doc.barcode,
-        "price": money(doc.price, doc.currency), "event": doc.external_event_id, "session": doc.external_session_id,
+        "price": money(doc.price, doc.currency), "fees": money(copy.fees, doc.currency), "paid": copy.paid, "event": doc.external_event_id, "session": doc.external_session_id,
         "has": has([
             ("name", &doc.name), ("first_name", &doc.first_name), ("last_name", &doc.last_name), ("email", &doc.email),
             ("phone", &doc.phone),

@@ -28,7 +28,7 @@ pub fn copy(id: &str, version: &str, void: Void, checked_in: bool, price: i64) -
 
 /// An attendee copy of that content.
 pub fn copy_of(id: &str, version: &str, doc: AttendeeDoc) -> AttendeeCopy {
-    AttendeeCopy { id: id.to_owned(), version: at(version), raw: document(&doc), doc }
+    AttendeeCopy { id: id.to_owned(), version: at(version), raw: document(&doc), doc, fees: None, paid: None }
 }
 
 /// A valid, not checked-in attendee copy that cost 33.69.
@@ -87,7 +87,12 @@ pub fn envelope(timestamp: &str, status: EnvelopeStatus, refund: Option<i64>) ->
     Fact::Envelope(Box::new(Envelope {
         timestamp: at(timestamp),
         status,
-        refund: refund.map(|amount| EnvelopeRefund { amount: Some(cents(amount)), refunded_at: None }),
+        payment: None,
+        refund: refund.map(|amount| EnvelopeRefund {
+            amount: Some(cents(amount)),
+            refunded_at: None,
+            at: at(timestamp),
+        }),
         quantity: Some(3),
         attendees: None,
         raw: document(&(&doc, status, refund)),

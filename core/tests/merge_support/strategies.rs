@@ -2,8 +2,8 @@
 
 use boxoffice_core::money::{Amount, Currency};
 use boxoffice_core::observation::{
-    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, RefundRequests,
-    Void,
+    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, Payment,
+    RefundRequests, Void,
 };
 use boxoffice_core::platform::Platform;
 use boxoffice_core::time::Micros;
@@ -55,7 +55,10 @@ fn fact(platform: Platform) -> BoxedStrategy<Fact> {
     ];
     let own = match platform {
         Platform::Humanitix => prop_oneof![
-            (option::of(instant()), order(&["paid", "free", "partiallyRefunded", "refunded", "new"]))
+            (
+                option::of(instant()),
+                order(&["paid", "free", "partiallyRefunded", "refunded", "cancelled", "unpaid", "new"])
+            )
                 .prop_map(|(fetched_at, order)| Fact::HumanitixOrder { fetched_at, order }),
             (option::of(instant()), attendee())
                 .prop_map(|(fetched_at, ticket)| Fact::HumanitixTicket { fetched_at, ticket }),
@@ -75,7 +78,7 @@ fn fact(platform: Platform) -> BoxedStrategy<Fact> {
 fn eventbrite_order() -> impl Strategy<Value = Fact> {
     let requests = (amount(), any::<bool>(), option::of(instant()))
         .prop_map(|(processed, pending, processed_date)| RefundRequests { processed, pending, processed_date });
-    let order = order(&["placed", "cancelled", "deleted", "refunded", "new"]);
+    let order = order(&["placed", "cancelled", "deleted", "refunded", "pending", "abandoned", "new"]);
     (option::of(instant()), prop::bool::weighted(0.1), order, option::of(attendees()), option::of(requests)).prop_map(
         |(fetched_at, in_progress, order, attendees, refund_requests)| Fact::EventbriteOrder {
             fetched_at,
@@ -91,20 +94,27 @@ fn envelope() -> impl Strategy<Value = Envelope> {
     let status = select(
         &[EnvelopeStatus::Pending, EnvelopeStatus::Paid, EnvelopeStatus::Cancelled, EnvelopeStatus::Refunded][..],
     );
-    let refund = (option::of(amount()), option::of(instant()))
-        .prop_map(|(amount, refunded_at)| EnvelopeRefund { amount, refunded_at });
-    let content = (order_doc(&["paid", "cancelled"]), option::of(refund), option::of(0..4_i64));
+    let refund = (option::of(amount()), option::of(instant())).prop_map(|(amount, refunded_at)| EnvelopeRefund {
+        amount,
+        refunded_at,
+        at: refunded_at.unwrap_or_default(),
+    });
+    let payment = option::of(select(&[Payment::Unpaid, Payment::Free, Payment::Paid][..]));
+    let content = (order_doc(&["paid", "cancelled"]), option::of(refund), option::of(0..4_i64), payment);
     (version(), status, content, option::of(attendees())).prop_map(|(timestamp, status, content, attendees)| {
-        let (doc, refund, quantity) = content;
+        let (doc, mut refund, quantity, payment) = content;
+        if let Some(refund) = &mut refund {
+            refund.at = refund.refunded_at.unwrap_or(timestamp);
+        }
         let raw = document(&());
-        let mut envelope = Envelope { timestamp, status, doc, refund, quantity, attendees, raw };
+        let mut envelope = Envelope { timestamp, status, doc, payment, refund, quantity, attendees, raw };
         envelope.raw = envelope_document(&envelope);
         envelope
     })
 }
 
 fn envelope_document(envelope: &Envelope) -> boxoffice_core::document::Document {
-    document(&(&envelope.doc, envelope.status, envelope.refund, envelope.quantity))
+    document(&(&envelope.doc, envelope.status, envelope.payment, envelope.refund, envelope.quantity))
 }
 
 fn order(words: &'static [&'static str]) -> impl Strategy<Value = OrderCopy> {
@@ -147,8 +157,11 @@ fn attendee() -> impl Strategy<Value = AttendeeCopy> {
     let void = select(&[Void::Valid, Void::Valid, Void::Cancelled, Void::Refunded][..]);
     let dates = (any::<bool>(), option::of(instant()));
     let text = (option::of(name()), option::of(name()), option::of(currency()));
-    (id(), version(), void, dates, prop::bool::weighted(0.2), text, option::of(amount())).prop_map(
-        |(id, version, void, (checked_in, check_in_date), donation, (name, ticket_type, currency), price)| {
+    let money =
+        (option::of(amount()), option::of(select(&[0, 50_000][..]).prop_map(Amount)), option::of(any::<bool>()));
+    (id(), version(), void, dates, prop::bool::weighted(0.2), text, money).prop_map(
+        |(id, version, void, (checked_in, check_in_date), donation, (name, ticket_type, currency), money)| {
+            let (price, fees, paid) = money;
             let barcode = name.clone();
             let doc = AttendeeDoc {
                 void,
@@ -164,7 +177,7 @@ fn attendee() -> impl Strategy<Value = AttendeeCopy> {
             };
             // The effective version: no date inside is newer.
             let version = version.max(check_in_date.unwrap_or_default());
-            AttendeeCopy { id, version, raw: document(&doc), doc }
+            AttendeeCopy { id, version, raw: document(&(&doc, fees, paid)), doc, fees, paid }
         },
     )
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use boxoffice_core::document::Document;
 use boxoffice_core::money::{Amount, Currency};
 use boxoffice_core::observation::{
-    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, RefundRequests,
-    Void,
+    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, Payment,
+    RefundRequests, Void,
 };
 use boxoffice_core::platform::Platform;
 use serde_json::Value;
@@ -83,12 +83,22 @@ fn envelope(observation: &Value) -> Envelope {
         _ => EnvelopeStatus::Paid,
     };
     let given = amount(doc, "refund_amount");
+    let timestamp = time(observation, "ts").expect("a timestamp");
     let speaks = status == EnvelopeStatus::Refunded || str(observation, "type") == "order.refunded" || given.is_some();
     Envelope {
-        timestamp: time(observation, "ts").expect("a timestamp"),
+        timestamp,
         status,
         doc: OrderDoc { purchase_total: amount(doc, "total"), ..order_doc(doc, "status") },
-        refund: speaks.then(|| EnvelopeRefund { amount: given, refunded_at: time(doc, "refunded_at") }),
+        payment: match str(doc, "status").as_str() {
+            "pending" => Some(Payment::Unpaid),
+            "paid" | "refunded" => Some(Payment::Paid),
+            "free" => Some(Payment::Free),
+            _ => None,
+        },
+        refund: speaks.then(|| {
+            let refunded_at = time(doc, "refunded_at");
+            EnvelopeRefund { amount: given, refunded_at, at: refunded_at.unwrap_or(timestamp) }
+        }),
         quantity: int(doc, "qty"),
         attendees: attendee_copies(observation),
         raw: model_document(doc),
@@ -121,6 +131,8 @@ fn attendee_copy(copy: &Value) -> AttendeeCopy {
             barcode: opt_str(doc, "barcode"),
             ..AttendeeDoc::default()
         },
+        fees: amount(doc, "fees"),
+        paid: doc["paid"].as_bool(),
         raw: model_document(doc),
     }
 }

@@ -30,12 +30,16 @@ const PAGES_ALONE: i32 = 200;
 
 /// Takes what was asked for.
 pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>, now: Micros) -> Result<Outcome> {
-    let resources =
-        match job.platform.resource_of(job.external_event_id.as_deref(), job.kind, answered.body, Some(job.claimed_at))
-        {
-            Ok(resources) => resources,
-            Err(error) => return trouble(client, job, &error.to_string(), false, None, now),
-        };
+    let resources = match job.platform.resource_of(
+        job.external_event_id.as_deref(),
+        job.kind,
+        answered.body,
+        Some(job.claimed_at),
+        job.claimed_at,
+    ) {
+        Ok(resources) => resources,
+        Err(error) => return trouble(client, job, &error.to_string(), false, None, now),
+    };
     let change = accounts::well(client, job.platform, &job.account)?;
     let run = match job.run_id {
         Some(id) => runs::read(client, id)?.filter(|run| run.is_running),

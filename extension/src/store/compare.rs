@@ -37,14 +37,17 @@ static SALES_COMPARED: Comparison = Comparison {
         "tax_amount",
         "discount_amount",
         "refund_amount",
+        "kept_amount",
         "net_amount",
+        "payment_status",
         "refund_status",
         "refund_date",
+        "void_date",
         "purchase_date",
         "platform_status",
     ],
     currency: "currency",
-    money: "COALESCE({}.total_amount - COALESCE({}.refund_amount, 0), 0)",
+    money: "COALESCE({}.kept_amount, 0)",
 };
 
 static ATTENDEES_COMPARED: Comparison = Comparison {

@@ -39,13 +39,13 @@ static LOGS: Table = Table {
 };
 
 static LOCK: Plan = Plan {
-    sql: "SELECT platform, event_type, source, headers::text, body, fetched_at, attempts, platform_order_id
+    sql: "SELECT platform, event_type, source, headers::text, body, fetched_at, attempts, platform_order_id, created_at
           FROM boxoffice.webhook_logs WHERE id = $1 FOR UPDATE",
     types: &[INT8OID],
 };
 
 static READ: Plan = Plan {
-    sql: "SELECT platform, event_type, source, headers::text, body, fetched_at, attempts, platform_order_id
+    sql: "SELECT platform, event_type, source, headers::text, body, fetched_at, attempts, platform_order_id, created_at
           FROM boxoffice.webhook_logs WHERE id = $1",
     types: &[INT8OID],
 };
@@ -235,6 +235,8 @@ pub struct Kept {
     pub attempts: i32,
     /// The order it speaks of.
     pub order_id: Option<String>,
+    /// When it arrived. Part of what it says, like `fetched_at`: some news has no other time.
+    pub arrived: Micros,
 }
 
 /// Which deliveries; `None` is all.
@@ -286,6 +288,7 @@ fn kept(row: &SpiHeapTupleData<'_>) -> Result<Kept> {
         fetched_at: row.get::<TimestampWithTimeZone>(6)?.map(micros),
         attempts: row.get(7)?.unwrap_or_default(),
         order_id: row.get(8)?,
+        arrived: row.get::<TimestampWithTimeZone>(9)?.map_or(0, micros),
     })
 }
 

@@ -41,15 +41,17 @@ static REGISTER: Plan = Plan {
 static UPSERT: Plan = Plan {
     sql: "INSERT INTO boxoffice.ticket_platforms AS p (platform, external_event_id, external_title, external_venue,
               external_starts_at, external_ends_at, external_time_zone, external_capacity, external_event_url, external_status,
-              currency, source_version, platform_data)
-          SELECT r.a, r.b, r.c, r.d, r.e, r.f, r.g, r.h, r.i, r.j, r.k, r.l, r.m::jsonb
-          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS r (a, b, c, d, e, f, g, h, i, j, k, l, m)
+              currency, source_version, platform_data, external_sessions)
+          SELECT r.a, r.b, r.c, r.d, r.e, r.f, r.g, r.h, r.i, r.j, r.k, r.l, r.m::jsonb, r.n::jsonb
+          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS r (a, b, c, d, e, f, g, h, i, j, k, l, m, n)
           ON CONFLICT (platform, external_event_id) DO UPDATE SET
               external_title = excluded.external_title, external_venue = COALESCE(excluded.external_venue, p.external_venue),
               external_starts_at = excluded.external_starts_at, external_ends_at = excluded.external_ends_at,
               external_time_zone = excluded.external_time_zone, external_capacity = excluded.external_capacity,
               external_event_url = excluded.external_event_url, external_status = excluded.external_status,
-              currency = excluded.currency, source_version = excluded.source_version, platform_data = COALESCE(excluded.platform_data, p.platform_data)
+              currency = excluded.currency, source_version = excluded.source_version,
+              external_sessions = COALESCE(excluded.external_sessions, p.external_sessions),
+              platform_data = COALESCE(excluded.platform_data, p.platform_data)
           WHERE p.source_version IS NULL OR excluded.source_version > p.source_version
              OR (excluded.source_version = p.source_version AND excluded.platform_data::text > p.platform_data::text)
           RETURNING platform, external_event_id",
@@ -66,6 +68,7 @@ static UPSERT: Plan = Plan {
         TEXT,
         TEXT,
         TIMESTAMPTZARRAYOID,
+        TEXT,
         TEXT,
     ],
 };
@@ -229,6 +232,7 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
             rows.iter().map(|e| e.currency.as_ref().map(|c| c.as_str().to_owned())).collect::<Vec<_>>().into(),
             rows.iter().map(|e| timestamp(e.version)).collect::<Vec<_>>().into(),
             rows.iter().map(|e| e.raw.as_ref().map(|d| d.text.as_str())).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| sessions(e)).collect::<Vec<_>>().into(),
         ],
     )?;
     let mut changed = Vec::new();
@@ -241,6 +245,11 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
         FILL_OURS.write(client, &[platform.as_str().into(), id.as_str().into()])?;
     }
     Ok(changed.len())
+}
+
+/// The dates of an event as JSON; `None` where it has none.
+fn sessions(event: &EventCopy) -> Option<String> {
+    (!event.sessions.is_empty()).then(|| serde_json::to_string(&event.sessions).ok()).flatten()
 }
 
 static OURS: Plan = Plan {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boxoffice_core::document::Document;
-use boxoffice_core::merge::{Derived, Look, State};
+use boxoffice_core::merge::{Derived, Look, MAX_ATTENDEES, State};
 use boxoffice_core::observation::{AttendeeCopy, Fact, Observation, OrderKey};
 use boxoffice_core::platform::Platform;
 use pgrx::pg_sys::BuiltinOid;
@@ -11,7 +11,7 @@ use pgrx::spi::SpiClient;
 
 use super::plan::Plan;
 use super::table::{Cell, Conflict, Kind, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 static STATES: Table = Table {
     name: "boxoffice.order_states",
@@ -73,6 +73,8 @@ pub struct Merged<'f> {
     pub changed: Vec<Changed<'f>>,
     /// Positions of the observations that said something new.
     pub news: BTreeSet<usize>,
+    /// Positions of cancellations and refunds that something newer has overruled.
+    pub overruled: BTreeSet<usize>,
     /// With [`Tell::All`]: every order as it has to be shown, with all its documents that are at hand.
     pub shown: Vec<Changed<'f>>,
 }
@@ -88,7 +90,7 @@ pub fn merge<'f>(client: &mut SpiClient<'_>, facts: &[&'f Observation], tell: Te
         return Ok(Merged::default());
     }
     let known = lock_or_insert(client, facts, &by_order)?;
-    let (merged, grown) = fold(facts, by_order, known, tell);
+    let (merged, grown) = fold(facts, by_order, known, tell)?;
     if !grown.is_empty() {
         let rows: Vec<_> = grown.iter().map(|(key, state)| row(key, state)).collect();
         // As an upsert, because that always goes through the index.
@@ -101,7 +103,7 @@ pub fn merge<'f>(client: &mut SpiClient<'_>, facts: &[&'f Observation], tell: Te
 pub fn preview<'f>(client: &SpiClient<'_>, facts: &[&'f Observation], tell: Tell) -> Result<Merged<'f>> {
     let by_order = group(facts);
     let known = read_known(client, &by_order.keys().copied().collect::<Vec<_>>())?;
-    Ok(fold(facts, by_order, known, tell).0)
+    Ok(fold(facts, by_order, known, tell)?.0)
 }
 
 /// The state of an order; `None` when nothing is known of it.
@@ -151,18 +153,25 @@ fn fold<'f>(
     by_order: ByOrder<'f>,
     mut known: BTreeMap<&'f OrderKey, State>,
     tell: Tell,
-) -> (Merged<'f>, Vec<(&'f OrderKey, Vec<u8>)>) {
+) -> Result<(Merged<'f>, Vec<(&'f OrderKey, Vec<u8>)>)> {
     let mut merged = Merged::default();
     let mut grown = Vec::new();
     for (key, positions) in by_order {
         let stored = known.remove(key);
         let mut state = stored.clone().unwrap_or_default();
         let news: Vec<usize> = positions.iter().copied().filter(|&p| state.observe(&facts[p].fact)).collect();
+        merged.overruled.extend(positions.iter().filter(|&&p| !state.honours(key.platform, &facts[p].fact)));
         if tell == Tell::All {
             merged.shown.push(compare(key, None, &state, positions.iter().map(|&p| &facts[p].fact)));
         }
         if news.is_empty() {
             continue;
+        }
+        if state.is_too_large() {
+            return Err(Error::TooMuch {
+                message: format!("order \"{}\" would have more than {MAX_ATTENDEES} attendees", key.order_id),
+                hint: "What is known of it stays as it is; the delivery is kept.",
+            });
         }
         merged.news.extend(news);
         if stored.is_some() {
@@ -170,7 +179,7 @@ fn fold<'f>(
         }
         merged.changed.push(compare(key, stored.as_ref(), &state, positions.iter().map(|&p| &facts[p].fact)));
     }
-    (merged, grown)
+    Ok((merged, grown))
 }
 
 /// Inserts the states of new orders; returns the states of those that were known, locked.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use boxoffice_core::merge::{Attendee, Sale};
+use boxoffice_core::merge::Attendee;
 use boxoffice_core::money::Amount;
+use boxoffice_core::observation::Payment;
 use pgrx::spi::SpiClient;
 
 use super::events::Links;
@@ -31,10 +32,13 @@ pub(super) static SALES: Table = Table {
         ("tax_amount", Kind::Numeric),
         ("discount_amount", Kind::Numeric),
         ("refund_amount", Kind::Numeric),
+        ("kept_amount", Kind::Numeric),
         ("net_amount", Kind::Numeric),
+        ("payment_status", Kind::Text),
         ("refund_status", Kind::Text),
         ("refund_method", Kind::Text),
         ("refund_date", Kind::Time),
+        ("void_date", Kind::Time),
         ("purchase_date", Kind::Time),
         ("platform_status", Kind::Text),
         ("marketing_opt_in", Kind::Bool),
@@ -149,10 +153,13 @@ pub(super) fn sale_cells<'a>(order: &'a Changed<'_>, links: &'a Links) -> Option
         money(sale.tax_amount),
         money(sale.discount_amount),
         money(sale.refund_amount),
-        money(net_amount(sale)),
+        money(sale.kept_amount),
+        money(sale.net_amount),
+        sale.payment_status.map(Payment::as_str).into(),
         sale.refund_status.as_str().into(),
         sale.refund_method.into(),
         Cell::Time(sale.refund_date),
+        Cell::Time(sale.void_date),
         Cell::Time(sale.purchase_date),
         sale.platform_status.as_deref().into(),
         Cell::Bool(sale.marketing_opt_in),
@@ -160,12 +167,6 @@ pub(super) fn sale_cells<'a>(order: &'a Changed<'_>, links: &'a Links) -> Option
         Cell::Time(sale.unlisted_at),
         order.order_document.map(|d| d.text.as_str()).into(),
     ])
-}
-
-/// What is left of the charge after refunds and fees; never less than nothing, because a refund may include the fee.
-fn net_amount(sale: &Sale) -> Option<Amount> {
-    let taken = sale.refund_amount.unwrap_or_default().saturating_add(sale.fee_amount.unwrap_or_default());
-    sale.total_amount.map(|total| total.saturating_sub(taken).max(Amount::ZERO))
 }
 
 fn attendee_rows<'a>(order: &'a Changed<'_>, links: &'a Links) -> Vec<Vec<Cell<'a>>> {

@@ -54,7 +54,7 @@ static ADD_LISTS: Plan =
 // Orders of the event that the orders' pages did not show, and those whose tickets may have become complete: what was
 // complete by the sweep before is still.
 static LEFT: Plan = Plan {
-    sql: "SELECT s.platform_order_id, (g.id IS NULL) AS missing, s.currency, (s.total_amount - COALESCE(s.refund_amount, 0))::text
+    sql: "SELECT s.platform_order_id, (g.id IS NULL) AS missing, s.currency, s.kept_amount::text
           FROM boxoffice.ticket_platforms p
           JOIN boxoffice.ticket_sales s ON s.event_id = p.event_id AND s.platform = p.platform AND s.external_event_id = p.external_event_id
           LEFT JOIN (SELECT DISTINCT unnest(order_ids) AS id FROM boxoffice.sync_pages WHERE run_id = $1) g ON g.id = s.platform_order_id

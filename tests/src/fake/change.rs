@@ -75,6 +75,31 @@ impl Fake {
         Ok(order.id)
     }
 
+    /// A checkout to be paid offline (Eventbrite): the tickets are out, the money is not in.
+    ///
+    /// # Errors
+    /// As [`Fake::purchase`]; Humanitix shows no such orders.
+    pub fn reserve(&self, event: &str, spec: PurchaseSpec) -> Result<String> {
+        let order = self.new_order(event, &spec, Status::Unpaid)?;
+        self.order_hints(&order, &["order.updated", "order.placed", "attendee.updated"]);
+        Ok(order.id)
+    }
+
+    /// The money for a reservation has come.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn pay(&self, order: &str) -> Result {
+        let order = self.change(order, true, |order, at, _| {
+            ensure!(order.status == Status::Unpaid, "not a reservation");
+            order.status = Status::Placed;
+            order.tickets.iter_mut().for_each(|ticket| ticket.changed = at);
+            Ok(())
+        })?;
+        self.order_hints(&order, &["order.updated", "attendee.updated"]);
+        Ok(())
+    }
+
     /// The cart is paid.
     ///
     /// # Errors
@@ -134,7 +159,7 @@ impl Fake {
         let now = self.now();
         let mut model = lock(&self.shared().model);
         let event = model.event(event).context("no such event")?.clone();
-        ensure!(status == Status::Placed || event.platform == Platform::Eventbrite, "Humanitix shows no carts");
+        ensure!(status == Status::Placed || event.platform == Platform::Eventbrite, "Humanitix shows only paid orders");
         let completed = spec.completed_at.unwrap_or(now);
         let created = spec.created_at.unwrap_or(completed - 75_000);
         let date_id = match event.platform {
@@ -147,6 +172,9 @@ impl Fake {
         for (kind, holder) in &spec.tickets {
             let mut ticket = ticket(&mut model, &event, &id, *kind, holder, completed)?;
             ticket.number = tickets.len() + 1;
+            if spec.complimentary {
+                ticket.price = 0;
+            }
             // As far as it goes, from the first line on.
             ticket.discount = discount.min(ticket.price);
             discount -= ticket.discount;
@@ -169,6 +197,7 @@ impl Fake {
             tickets,
             amex_fee: if event.platform == Platform::Humanitix { spec.amex_fee } else { 0 },
             absorb_fees: event.spec.absorb_fees,
+            complimentary: spec.complimentary,
             refunds: 0,
             dropped: 0,
             requests: Vec::new(),

@@ -25,6 +25,23 @@ impl Fake {
     /// # Errors
     /// There is no such order or line.
     pub fn refund_tickets(&self, order: &str, lines: &[usize]) -> Result {
+        self.give_back(order, lines, Ticket::gross)
+    }
+
+    /// The same on request, with the fees kept: Eventbrite says in the buyer's request what it has given back. Humanitix
+    /// keeps its fees always.
+    ///
+    /// # Errors
+    /// There is no such order or line.
+    pub fn refund_tickets_less_fees(&self, order: &str, lines: &[usize]) -> Result {
+        if self.order(order)?.platform == Platform::Eventbrite {
+            self.request_refund(order)?;
+        }
+        self.give_back(order, lines, Ticket::net)
+    }
+
+    /// `amount`: what Eventbrite gives back for a line.
+    fn give_back(&self, order: &str, lines: &[usize], amount: fn(&Ticket) -> i64) -> Result {
         let drop_costs = self.shared().switches().refunds_drop_costs;
         let mut touched = Vec::new();
         let next = self.change(order, true, |order, at, _| {
@@ -40,7 +57,7 @@ impl Fake {
                     Platform::Humanitix => paid += ticket.net(),
                     Platform::Eventbrite => {
                         (ticket.refunded, ticket.dropped) = (true, drop_costs);
-                        paid += ticket.gross();
+                        paid += amount(ticket);
                     }
                 }
             }

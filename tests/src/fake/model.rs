@@ -54,6 +54,8 @@ pub(super) struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Started,
+    /// To be paid offline, and not paid yet.
+    Unpaid,
     Placed,
     Refunded,
     Cancelled,
@@ -126,6 +128,8 @@ pub(super) struct Order {
     pub discount: i64,
     pub amex_fee: i64,
     pub absorb_fees: bool,
+    /// Given away by the organizer.
+    pub complimentary: bool,
     /// Refunded so far (Humanitix): face values and plain amounts.
     pub refunds: i64,
     /// Plain amounts that have left the costs (Eventbrite).

@@ -149,6 +149,8 @@ pub struct PurchaseSpec {
     pub amex_fee: i64,
     /// Which date of the event (Humanitix).
     pub date: usize,
+    /// Given away by the organizer: nothing is charged, whatever the tickets' price is.
+    pub complimentary: bool,
     /// Marketing consent.
     pub opt_in: Option<bool>,
     /// When it was paid, in milliseconds since 1970. `None`: now by the platform's clock.
@@ -167,6 +169,7 @@ impl PurchaseSpec {
             discount: 0,
             amex_fee: 0,
             date: 0,
+            complimentary: false,
             opt_in: Some(false),
             completed_at: None,
             created_at: None,
@@ -191,6 +194,13 @@ impl PurchaseSpec {
     #[must_use]
     pub fn date(mut self, date: usize) -> PurchaseSpec {
         self.date = date;
+        self
+    }
+
+    /// Given away.
+    #[must_use]
+    pub fn complimentary(mut self) -> PurchaseSpec {
+        self.complimentary = true;
         self
     }
 

@@ -1,7 +1,7 @@
 //! What a correct system shows once everything is settled. Worked out from the model, without the project's own code.
 //!
-//! Where refunds can be seen in several ways that do not add up (Eventbrite), the rule is the documented one: the
-//! highest of the refunded attendees' prices, the drop of the costs, and what refund requests say was processed.
+//! Where refunds can be seen in several ways that do not add up (Eventbrite), the rule is the documented one: what refund
+//! requests or the drop of the costs state, if it covers the refunded attendees less their fees, else their prices.
 
 use std::sync::Arc;
 
@@ -84,6 +84,12 @@ pub struct TruthOrder {
     pub refund_amount: Money,
     /// What became of it.
     pub refund_status: RefundStatus,
+    /// What the organiser holds of the charge.
+    pub kept_amount: Money,
+    /// That less the fees that the platform keeps.
+    pub net_amount: Money,
+    /// paid, free, or unpaid: to be paid offline, and was not yet (Eventbrite).
+    pub payment_status: &'static str,
     /// Admissions, void ones included, donations not.
     pub ticket_quantity: i64,
     /// Those of them that admit.
@@ -151,10 +157,12 @@ fn truth(order: &Arc<Order>) -> TruthOrder {
     let void = |ticket: &&Ticket| order.erased || ticket.cancelled_at.is_some();
     let admissions: Vec<&Ticket> = order.tickets.iter().filter(|ticket| !ticket.donation).collect();
     let valid = admissions.iter().copied().filter(|ticket| !void(ticket)).count();
-    let (total, refunded, refund_status) = match order.platform {
+    let Outcome { total, refunded, status: refund_status, dead, fees, returned } = match order.platform {
         Platform::Humanitix => humanitix(order, !admissions.is_empty(), valid > 0),
         Platform::Eventbrite => eventbrite(order, !admissions.is_empty(), valid > 0),
     };
+    let unpaid = order.status == Status::Unpaid;
+    let kept = if unpaid || (dead && refunded == 0) { 0 } else { (total - refunded).max(0) };
     let attendee = |ticket: &&Ticket| TruthAttendee {
         id: ticket.id.clone(),
         name: ticket.holder.name(),
@@ -184,6 +192,13 @@ fn truth(order: &Arc<Order>) -> TruthOrder {
         total_amount: money(total),
         refund_amount: money(refunded),
         refund_status,
+        kept_amount: money(kept),
+        net_amount: money((kept - (fees - returned)).max(0)),
+        payment_status: match total {
+            _ if unpaid => "unpaid",
+            0 => "free",
+            _ => "paid",
+        },
         ticket_quantity: i64::try_from(admissions.len()).unwrap_or_default(),
         valid_quantity: i64::try_from(valid).unwrap_or_default(),
         attendees: admissions.iter().map(attendee).collect(),
@@ -193,35 +208,63 @@ fn truth(order: &Arc<Order>) -> TruthOrder {
     }
 }
 
-/// Total, refunded, status. The money is the platform's; tickets are their own truth.
-fn humanitix(order: &Order, any: bool, live: bool) -> (i64, i64, RefundStatus) {
-    let fees = if order.absorb_fees { 0 } else { order.sold().map(|ticket| ticket.fee).sum() };
-    let total = order.refundable() + fees + order.amex_fee;
+/// What became of an order's money, in minor units.
+struct Outcome {
+    total: i64,
+    refunded: i64,
+    status: RefundStatus,
+    /// The order as a whole is no more.
+    dead: bool,
+    fees: i64,
+    /// Fees that went back with whole prices.
+    returned: i64,
+}
+
+/// The money is the platform's; tickets are their own truth.
+fn humanitix(order: &Order, any: bool, live: bool) -> Outcome {
+    let passed = |ticket: &Ticket| if order.absorb_fees { 0 } else { ticket.fee };
+    let total = order.refundable() + order.sold().map(passed).sum::<i64>() + order.amex_fee;
     let status = match order.refunds {
         _ if order.status == Status::Refunded => RefundStatus::Refunded,
         1.. => RefundStatus::Partial,
         _ if !live && (any || order.erased) => RefundStatus::Cancelled,
         _ => RefundStatus::None,
     };
-    (total, order.refunds, status)
+    let void = || order.tickets.iter().filter(|ticket| order.erased || ticket.cancelled_at.is_some());
+    let prices: i64 = void().map(|ticket| ticket.net() + passed(ticket)).sum();
+    Outcome {
+        total,
+        refunded: order.refunds,
+        status,
+        dead: order.erased && !live,
+        fees: order.sold().map(|ticket| ticket.fee).sum::<i64>() + order.amex_fee,
+        returned: if prices == order.refunds { void().map(passed).sum() } else { 0 },
+    }
 }
 
-fn eventbrite(order: &Order, any: bool, admits: bool) -> (i64, i64, RefundStatus) {
-    let sum = |of: &dyn Fn(&&Ticket) -> bool| order.tickets.iter().filter(of).map(Ticket::gross).sum::<i64>();
-    let total = sum(&|_| true);
+fn eventbrite(order: &Order, any: bool, admits: bool) -> Outcome {
+    let sum = |of: &dyn Fn(&&Ticket) -> bool, part: &dyn Fn(&Ticket) -> i64| {
+        order.tickets.iter().filter(of).map(part).sum::<i64>()
+    };
+    let fee = |ticket: &Ticket| ticket.fee + ticket.payment_fee;
+    // What cost nothing cannot be refunded.
+    let back = |ticket: &&Ticket| ticket.refunded && ticket.gross() > 0;
+    let total = sum(&|_| true, &Ticket::gross);
     // Donations are lines that can be valid as well.
     let live = !order.erased && order.tickets.iter().any(|ticket| ticket.cancelled_at.is_none());
-    let processed = order.requests.iter().filter_map(|request| request.processed).map(|(_, minor)| minor).sum();
-    let views = [sum(&|ticket| ticket.refunded), sum(&|ticket| ticket.dropped) + order.dropped(), processed];
-    let mut refunded = views.into_iter().fold(0, i64::max).min(total);
-    let wholly = order.status == Status::Refunded && !live;
+    let processed: i64 = order.requests.iter().filter_map(|request| request.processed).map(|(_, minor)| minor).sum();
+    let stated = processed.max(sum(&|ticket| ticket.dropped, &Ticket::gross) + order.dropped());
+    let (whole, given) = (sum(&back, &Ticket::gross), sum(&back, &fee));
+    let some = order.tickets.iter().any(|ticket| back(&ticket));
+    let all = some
+        && order.tickets.iter().all(|ticket| back(&ticket) || (ticket.gross() == 0 && ticket.cancelled_at.is_some()));
+    let wholly = total > 0 && ((order.status == Status::Refunded && !live) || all);
+    let mut refunded = if stated > 0 && stated >= whole - given { stated } else { whole }.min(total);
     if wholly && refunded == 0 {
         refunded = total;
     }
-    let some = order.tickets.iter().any(|ticket| ticket.refunded);
-    let all = some && order.tickets.iter().all(|ticket| ticket.refunded);
-    let dead = (order.status != Status::Placed || order.erased) && !live;
-    let status = if wholly || all || (total > 0 && refunded >= total) {
+    let dead = (!matches!(order.status, Status::Placed | Status::Unpaid) || order.erased) && !live;
+    let status = if wholly || (total > 0 && refunded >= total) {
         RefundStatus::Refunded
     } else if some || refunded > 0 {
         RefundStatus::Partial
@@ -232,5 +275,6 @@ fn eventbrite(order: &Order, any: bool, admits: bool) -> (i64, i64, RefundStatus
     } else {
         RefundStatus::None
     };
-    (total, refunded, status)
+    let returned = (refunded - (whole - given)).clamp(0, given);
+    Outcome { total, refunded, status, dead, fees: sum(&|_| true, &fee), returned }
 }

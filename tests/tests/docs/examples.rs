@@ -9,6 +9,7 @@ use std::{env, fs};
 
 use anyhow::{Context as _, bail, ensure};
 use boxoffice_tests::{Cluster, Database, Result, Worker};
+use tokio_postgres::Config;
 
 use crate::markdown::{Example, project};
 
@@ -35,12 +36,26 @@ impl Desk {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("boxoffice-docs-{}-{number}", std::process::id()));
         fs::create_dir_all(folder.join(".boxoffice"))?;
+        let service = folder.join(".boxoffice/pg_service.conf");
         let settings = format!(
-            "DATABASE_URL={}\nBOXOFFICE_URL={}\nHUMANITIX_WEBHOOK_SECRET={SECRET}\nEVENTBRITE_PATH_TOKEN={TOKEN}\n",
+            "DATABASE_URL='{}'\nexport PGSERVICEFILE='{}'\nBOXOFFICE_URL='{}'\nHUMANITIX_WEBHOOK_SECRET='{SECRET}'\nEVENTBRITE_PATH_TOKEN='{TOKEN}'\n",
             db.url(),
+            service.display(),
             worker.url("")
         );
         fs::write(folder.join(".boxoffice/env"), settings)?;
+        let url: Config = db.url().parse()?;
+        let lines = [
+            ("host", "127.0.0.1".to_owned()),
+            ("port", cluster.port().to_string()),
+            ("dbname", db.name().to_owned()),
+            ("user", url.get_user().unwrap_or_default().to_owned()),
+            ("password", String::from_utf8_lossy(url.get_password().unwrap_or_default()).into_owned()),
+        ];
+        let lines: String = lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        fs::write(&service, format!("[boxoffice]\n{lines}"))?;
+        fs::create_dir(folder.join("docs"))?;
+        fs::copy(project().join("docs/own-definitions.sql"), folder.join("docs/own-definitions.sql"))?;
         let fixtures = project().join("core/tests/fixtures");
         fs::copy(fixtures.join("eventbrite/order_expanded.json"), folder.join("order.json"))?;
         fs::copy(fixtures.join("humanitix/orders_page.json"), folder.join("orders.json"))?;

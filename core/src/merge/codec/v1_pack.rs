@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::v1::{
-    ApiV1, AttendeeV1, BIN, Base, EnvelopeV1, ListedV1, ListingV1, OrderDocV1, OrderVersionV1, OwnV1, RefundedV1,
-    RequestsV1, SaleV1, ScanV1, StateV1, Text,
+    ApiV1, AttendeeV1, BIN, Base, EnvelopeV1, ListedV1, ListingV1, OrderDocV1, OrderVersionV1, OwnV1, PriceV1,
+    RefundedV1, RequestsV1, SaleV1, ScanV1, StateV1, StatedV1, Text,
 };
 use crate::merge::envelopes::Copy as Envelope;
-use crate::merge::state::{AttendeeState, AttendeeVersion, Held, Listing, OrderVersion, SaleMoney, State};
+use crate::merge::state::{
+    AttendeeState, AttendeeVersion, Held, Listing, OrderVersion, Price, SaleMoney, State, Stated,
+};
 use crate::money::Currency;
-use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Void};
+use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Payment, Void};
+use crate::time::Micros;
 
 impl<'a> From<&'a State> for StateV1<'a> {
     fn from(state: &'a State) -> StateV1<'a> {
@@ -39,6 +42,8 @@ impl<'a> From<&'a State> for StateV1<'a> {
             envelope_quantity: state.envelope_quantity,
             refund_given: base.deltas(state.refund_given),
             refund_first: base.deltas(state.refund_first),
+            void_first: base.deltas(state.void_first),
+            payment: pack_stated(base, state.payment, api.map(|held| moment(&held.key)), pack_payment),
             seen: state.seen.map(|at| at.div_euclid(BIN)),
             gone: base.deltas(state.gone),
             tickets_swept: base.deltas(state.tickets_swept),
@@ -63,6 +68,52 @@ fn pack_version(base: Base, key: &OrderVersion) -> OrderVersionV1 {
 
 fn pack_listing(base: Base, list: Listing) -> ListingV1 {
     ListingV1 { version: base.delta(list.version), settled: list.settled }
+}
+
+/// What orders a word among others.
+type Moment = (Micros, bool, Option<Micros>);
+
+fn moment(key: &OrderVersion) -> Moment {
+    (key.version, key.settled, key.seen)
+}
+
+fn own_moment(key: &AttendeeVersion) -> Moment {
+    (key.version, key.settled, key.seen)
+}
+
+fn pack_stated<T: Copy>(
+    base: Base,
+    stated: Option<Stated<T>>,
+    copy: Option<Moment>,
+    payment: impl Fn(T) -> u8,
+) -> StatedV1 {
+    match stated {
+        None => StatedV1::Unknown,
+        Some(Stated { version, settled, seen, word }) if copy == Some((version, settled, seen)) => {
+            StatedV1::Copy(payment(word))
+        }
+        Some(Stated { version, settled, seen, word }) => {
+            StatedV1::Other { version: base.delta(version), settled, seen: base.deltas(seen), payment: payment(word) }
+        }
+    }
+}
+
+fn pack_price(held: &AttendeeState) -> PriceV1 {
+    let Some(Price { api, amount, fees }) = held.price else { return PriceV1::Unknown };
+    let fees = fees.map(|amount| amount.0);
+    if held.own.as_ref().is_some_and(|own| own.key.api == api && own.doc.price == Some(amount)) {
+        PriceV1::Own(fees)
+    } else {
+        PriceV1::Other { api, amount: amount.0, fees }
+    }
+}
+
+fn pack_payment(payment: Payment) -> u8 {
+    match payment {
+        Payment::Unpaid => 0,
+        Payment::Free => 1,
+        Payment::Paid => 2,
+    }
 }
 
 fn pack_sale(base: Base, state: &State) -> SaleV1 {
@@ -147,7 +198,12 @@ impl<'a> Texts<'a> {
                 void: pack_void(listed.standing.void),
                 checked_in: listed.standing.checked_in,
             }),
-            gross: held.gross.map(|amount| amount.0),
+            price: pack_price(held),
+            paid: pack_stated(base, held.paid, held.own.as_ref().map(|own| own_moment(&own.key)), |paid| {
+                pack_payment(if paid { Payment::Paid } else { Payment::Unpaid })
+            }),
+            refund_first: base.deltas(held.refund_first),
+            void_first: base.deltas(held.void_first),
             checked_in_first: base.deltas(held.checked_in_first),
             seen: held.seen.map(|at| at.div_euclid(BIN)),
             gone: base.deltas(held.gone),

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::v1::{AttendeeV1, BIN, Base, ListingV1, OrderDocV1, OrderVersionV1, OwnV1, SaleV1, StateV1, Text};
+use super::v1::{
+    AttendeeV1, BIN, Base, ListingV1, OrderDocV1, OrderVersionV1, OwnV1, PriceV1, SaleV1, StateV1, StatedV1, Text,
+};
 use crate::error::{Error, Result};
 use crate::merge::envelopes::Envelopes;
 use crate::merge::state::{
-    AttendeeState, AttendeeVersion, EnvelopeContent, EnvelopeVersion, Held, Listed, Listing, OrderVersion, Refunded,
-    Requests, SaleMoney, Scan, Standing, State,
+    AttendeeState, AttendeeVersion, EnvelopeContent, EnvelopeVersion, Held, Listed, Listing, OrderVersion, Price,
+    Refunded, Requests, SaleMoney, Scan, Standing, State, Stated,
 };
 use crate::money::{Amount, Currency};
-use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Void};
+use crate::observation::{AttendeeDoc, EnvelopeStatus, OrderDoc, Payment, Void};
 use crate::time::Micros;
 
 impl TryFrom<StateV1<'_>> for State {
@@ -52,6 +54,7 @@ impl TryFrom<StateV1<'_>> for State {
             let id = texts.some(attendee.id)?.to_owned();
             attendees.insert(id, texts.attendee(base, attendee)?);
         }
+        let api_moment = api.as_ref().map(|held| (held.key.version, held.key.settled, held.key.seen));
         Ok(State {
             api,
             sale,
@@ -72,6 +75,8 @@ impl TryFrom<StateV1<'_>> for State {
             envelope_quantity: stored.envelope_quantity,
             refund_given: base.instants(stored.refund_given),
             refund_first: base.instants(stored.refund_first),
+            void_first: base.instants(stored.void_first),
+            payment: unpack_stated(base, &stored.payment, api_moment, Ok)?,
             seen: sighting(stored.seen)?,
             gone: base.instants(stored.gone),
             tickets_swept: base.instants(stored.tickets_swept),
@@ -102,6 +107,37 @@ fn unpack_version(base: Base, key: &OrderVersionV1) -> OrderVersion {
 
 fn unpack_listing(base: Base, list: &ListingV1) -> Listing {
     Listing { version: base.instant(list.version), settled: list.settled }
+}
+
+fn unpack_stated<T>(
+    base: Base,
+    stated: &StatedV1,
+    copy: Option<(Micros, bool, Option<Micros>)>,
+    word: impl Fn(Payment) -> Result<T>,
+) -> Result<Option<Stated<T>>> {
+    let ((version, settled, seen), payment) = match (stated, copy) {
+        (StatedV1::Unknown, _) => return Ok(None),
+        (StatedV1::Copy(payment), Some(copy)) => (copy, *payment),
+        (StatedV1::Copy(_), None) => return Err(damaged("a payment without its copy")),
+        (StatedV1::Other { version, settled, seen, payment }, _) => {
+            ((base.instant(*version), *settled, base.instants(*seen)), *payment)
+        }
+    };
+    let payment = match payment {
+        0 => Payment::Unpaid,
+        1 => Payment::Free,
+        2 => Payment::Paid,
+        _ => return Err(damaged("an unknown payment")),
+    };
+    Ok(Some(Stated { version, settled, seen, word: word(payment)? }))
+}
+
+fn paid(payment: Payment) -> Result<bool> {
+    match payment {
+        Payment::Unpaid => Ok(false),
+        Payment::Paid => Ok(true),
+        Payment::Free => Err(damaged("an unknown payment of a ticket")),
+    }
 }
 
 /// The distinct texts of the stored state.
@@ -166,10 +202,25 @@ impl Texts<'_> {
             }
             None => None,
         };
+        let price = match (stored.price, &own) {
+            (PriceV1::Unknown, _) => None,
+            (PriceV1::Own(fees), Some(Held { key, doc: AttendeeDoc { price: Some(amount), .. } })) => {
+                Some(Price { api: key.api, amount: *amount, fees: fees.map(Amount) })
+            }
+            (PriceV1::Own(_), _) => return Err(damaged("a price without its copy")),
+            (PriceV1::Other { api, amount, fees }, _) => {
+                Some(Price { api, amount: Amount(amount), fees: fees.map(Amount) })
+            }
+        };
+        let moment = own.as_ref().map(|own| (own.key.version, own.key.settled, own.key.seen));
+        let paid = unpack_stated(base, &stored.paid, moment, paid)?;
         Ok(AttendeeState {
             own,
             list,
-            gross: stored.gross.map(Amount),
+            price,
+            paid,
+            refund_first: base.instants(stored.refund_first),
+            void_first: base.instants(stored.void_first),
             checked_in_first: base.instants(stored.checked_in_first),
             seen: sighting(stored.seen)?,
             gone: base.instants(stored.gone),

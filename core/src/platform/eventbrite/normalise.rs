@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::document::access::{Notes, Object};
 use crate::error::{Error, Result};
+use crate::merge::words;
 use crate::money::{Amount, Currency};
 use crate::observation::{
     AttendeeCopy, AttendeeDoc, EventCopy, Fact, Observation, OrderCopy, OrderDoc, OrderKey, RefundRequests, Void,
@@ -44,6 +45,9 @@ pub(super) fn order(mut value: Value, fetched_at: Option<Micros>, notes: &Notes,
         // Only what is in the kept document may be in here: equal documents must mean the same.
         ticket_types: Vec::new(),
     };
+    if !words::is_known_eventbrite(&doc) {
+        notes.add("status is not one that we know; the order is taken as one that stands");
+    }
     let refund_requests = match &requests {
         Some(requests) => refund_requests(requests, doc.currency, notes)?,
         None => None,
@@ -152,6 +156,8 @@ fn attendee(value: &Value, event_id: Option<&str>, notes: &Notes) -> Result<(Opt
             currency: attendee.costs.currency,
             external_event_id: attendee.event_id.or_else(|| event_id.map(str::to_owned)),
         },
+        fees: attendee.costs.fees,
+        paid: attendee.paid,
         raw: Document::from_value(value),
     };
     Ok((attendee.order_id, copy))
@@ -205,6 +211,7 @@ pub(super) fn event(value: &Value, notes: &Notes) -> Result<EventCopy> {
         currency: event.currency(&["currency"]),
         platform_status: event.text(&["status"]),
         url: event.text(&["url"]),
+        sessions: Vec::new(),
         raw: Some(Document::from_value(value)),
     })
 }

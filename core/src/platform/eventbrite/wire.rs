@@ -136,6 +136,8 @@ pub(super) struct Attendee {
     pub checked_in: bool,
     pub cancelled: bool,
     pub refunded: bool,
+    /// From `status`, a text for people that is announced as deprecated; but nothing else tells who has not paid.
+    pub paid: Option<bool>,
     pub barcode: Option<String>,
     /// The newest change of a barcode.
     pub barcode_changed: Option<Micros>,
@@ -173,11 +175,18 @@ impl Attendee {
             checked_in: is("checked_in"),
             cancelled: is("cancelled"),
             refunded: is("refunded"),
+            paid: attendee.text(&["status"]).as_deref().and_then(paid),
             barcode: barcodes.iter().find_map(|barcode| barcode.text(&["barcode"])),
             barcode_changed: barcodes.iter().filter_map(|barcode| barcode.instant(&["changed"])).max(),
             changed: attendee.instant(&["changed"]),
         })
     }
+}
+
+/// Cancelled and deleted attendees no longer say whether they were paid.
+fn paid(status: &str) -> Option<bool> {
+    let is = |words: &[&str]| words.iter().any(|word| status.eq_ignore_ascii_case(word));
+    if is(&["attending", "checked in"]) { Some(true) } else { is(&["unpaid"]).then_some(false) }
 }
 
 fn name(parent: Object<'_>, names: &[&str]) -> Option<String> {

@@ -9,15 +9,15 @@ use crate::document::access::{Notes, Object};
 use crate::document::{self, Document};
 use crate::error::{Error, Result};
 use crate::money::{Amount, Currency};
-use crate::observation::{Envelope, EnvelopeRefund, EnvelopeStatus, EventCopy, Fact, Observation, OrderDoc};
+use crate::observation::{Envelope, EnvelopeRefund, EnvelopeStatus, EventCopy, Fact, Observation, OrderDoc, Payment};
 use crate::platform::{Delivery, Effect, Failure};
-use crate::time::Micros;
+use crate::time::{Micros, Reading};
 
 use super::normalise::{key, whole_name};
 use super::people;
 
-/// What an envelope means.
-pub(in crate::platform) fn webhook(body: &[u8]) -> std::result::Result<Delivery, Failure> {
+/// What an envelope means that arrived then.
+pub(in crate::platform) fn webhook(body: &[u8], arrived: Micros) -> std::result::Result<Delivery, Failure> {
     let unusable = |event_type, error| Failure::Unusable { event_type, error };
     let mut body = document::parse(body).map_err(|error| unusable(None, error))?;
     let notes = Notes::default();
@@ -32,7 +32,7 @@ pub(in crate::platform) fn webhook(body: &[u8]) -> std::result::Result<Delivery,
         });
     };
     let data = body.get_mut("data").map_or(Value::Null, Value::take);
-    match envelope(kind, timestamp, data, &notes) {
+    match envelope(kind, timestamp, data, arrived, &notes) {
         Ok((order_id, envelope, event)) => Ok(Delivery {
             event_type,
             order_id: Some(order_id.clone()),
@@ -64,17 +64,18 @@ impl Kind {
     }
 }
 
-fn heading(body: &Value, notes: &Notes) -> Result<(String, Option<Micros>)> {
+fn heading(body: &Value, notes: &Notes) -> Result<(String, Option<Reading>)> {
     let body = Object::required(body, "", notes)?;
     let event_type = body.label(&["event_type", "eventType"]);
     let event_type = event_type.ok_or_else(|| Error::Shape("event_type is missing".into()))?;
-    Ok((event_type, body.instant(&["timestamp"])))
+    Ok((event_type, body.reading(&["timestamp"])))
 }
 
 fn envelope(
     kind: Kind,
-    timestamp: Option<Micros>,
+    timestamp: Option<Reading>,
     mut data: Value,
+    arrived: Micros,
     notes: &Notes,
 ) -> Result<(String, Envelope, Option<EventCopy>)> {
     // Attendees are kept one by one, beside the order; lines with a quantity are not attendees and stay in it.
@@ -87,15 +88,32 @@ fn envelope(
     let order_id = order.required_id(&["id", "_id", "orderName", "order_name"])?;
     let event = view.object("event", "data.event").and_then(event);
 
-    let version = version(timestamp, order, notes);
-    let (doc, lines) = order_doc(order, event.as_ref())?;
-    let (status, refund) = status(kind, order, doc.currency)?;
+    let (mut doc, lines) = order_doc(order, event.as_ref())?;
+    let said = status(kind, order, doc.currency)?;
+    let refunds = said.refunded.is_some_and(|amount| amount != Some(Amount::ZERO));
+    let takes_back = refunds || matches!(said.status, EnvelopeStatus::Cancelled | EnvelopeStatus::Refunded);
+    let version =
+        if takes_back { taken_back_at(timestamp, order, arrived, notes) } else { version(timestamp, order, notes) };
+    if doc.fees.is_none() && !refunds {
+        let net = order.amount(&["net_amount", "netAmount"], doc.currency)?;
+        doc.fees = doc
+            .purchase_total
+            .zip(net)
+            .map(|(total, net)| total.saturating_sub(net))
+            .filter(|fees| !fees.is_negative());
+    }
+    let refund = said.refunded.map(|amount| {
+        let refunded_at = order.reading(&["refunded_at", "refundedAt"]);
+        let at = refunded_at.map_or(version, |reading| until(reading, version));
+        EnvelopeRefund { amount, refunded_at: refunded_at.map(|reading| reading.at), at }
+    });
     let attendees = attendees.map(|list| people::read(&list, version, &doc, notes));
     let people = attendees.as_ref().map(|list| list.iter().filter(|attendee| !attendee.doc.donation).count() as i64);
     let hashes: Vec<_> = attendees.iter().flatten().map(|attendee| attendee.raw.hash).collect();
     let envelope = Envelope {
         timestamp: version,
-        status,
+        status: said.status,
+        payment: said.payment.or(refunds.then_some(Payment::Paid)),
         refund,
         quantity: if lines.any { lines.quantity } else { people.or(lines.quantity) },
         doc,
@@ -105,15 +123,32 @@ fn envelope(
     Ok((order_id, envelope, event))
 }
 
-/// The time of the envelope, or else the newest time the order itself tells.
-fn version(timestamp: Option<Micros>, order: Object<'_>, notes: &Notes) -> Micros {
-    timestamp
-        .or_else(|| order.instant(&["refunded_at", "refundedAt"]))
-        .or_else(|| order.instant(&["created_at", "createdAt"]))
-        .unwrap_or_else(|| {
-            notes.add("there is no readable timestamp, so every other copy counts as newer");
-            0
-        })
+/// The time of an envelope that tells how an order stands: its own, or else that of the order. Without any it counts as older
+/// than everything, so that a late repetition of an old body never undoes anything.
+fn version(timestamp: Option<Reading>, order: Object<'_>, notes: &Notes) -> Micros {
+    let created = || order.instant(&["created_at", "createdAt"]);
+    timestamp.map(|reading| reading.at).or_else(created).unwrap_or_else(|| {
+        notes.add("there is no readable timestamp, so every other copy counts as newer");
+        0
+    })
+}
+
+/// The time of a cancellation or refund. Never that at which the order was created, which is before all that it takes back:
+/// without a time of its own it happened when we heard of it.
+fn taken_back_at(timestamp: Option<Reading>, order: Object<'_>, arrived: Micros, notes: &Notes) -> Micros {
+    let names = ["refunded_at", "refundedAt", "cancelled_at", "cancelledAt", "canceled_at", "canceledAt"];
+    timestamp.or_else(|| order.reading(&names)).map_or_else(
+        || {
+            notes.add("the cancellation or refund has no readable time; that of its arrival counts");
+            arrived
+        },
+        |reading| until(reading, arrived),
+    )
+}
+
+/// The last instant that a time can mean, but not after it was known.
+fn until(reading: Reading, known: Micros) -> Micros {
+    reading.latest().min(known.max(reading.at))
 }
 
 fn event(event: Object<'_>) -> Option<EventCopy> {
@@ -179,7 +214,10 @@ fn order_doc(order: Object<'_>, event: Option<&EventCopy>) -> Result<(OrderDoc, 
         currency,
         purchase_total: order.amount(&["total_amount", "totalAmount"], currency)?.or(from_totals),
         total: None,
-        fees: order.amount(&["fees"], currency)?.or(total("bookingFee")?),
+        fees: match (order.amount(&["fees", "bookingFee", "humanitixFee"], currency)?, total("bookingFee")?) {
+            (None, None) => total("humanitixFee")?,
+            (fees, booking_fee) => fees.or(booking_fee),
+        },
         tax: order.amount(&["tax"], currency)?.or(total("totalTaxes")?),
         discount: order.amount(&["discount"], currency)?.or(total("discounts")?),
         refunds: None,
@@ -190,14 +228,28 @@ fn order_doc(order: Object<'_>, event: Option<&EventCopy>) -> Result<(OrderDoc, 
     Ok((doc, lines))
 }
 
-/// What is said about the order as a whole, and about a refund.
-fn status(
-    kind: Kind,
-    order: Object<'_>,
-    currency: Option<Currency>,
-) -> Result<(EnvelopeStatus, Option<EnvelopeRefund>)> {
-    let words = [order.text(&["status"]), order.text(&["financialStatus", "financial_status"])];
-    let said = words.iter().flatten().map(|word| status_word(word)).max();
+/// What is said about the order as a whole, about its payment and about a refund.
+struct Said {
+    status: EnvelopeStatus,
+    payment: Option<Payment>,
+    /// It speaks of a refund, of that amount; without one of everything.
+    refunded: Option<Option<Amount>>,
+}
+
+fn status(kind: Kind, order: Object<'_>, currency: Option<Currency>) -> Result<Said> {
+    let [status, financial] =
+        [&["status"][..], &["financialStatus", "financial_status"]].map(|names| order.text(names));
+    let read = |name, text: &Option<String>| {
+        let word = Word::of(text.as_deref()?);
+        if word.is_none() {
+            order.note(name, "is not one that we know; the order is taken as one that stands");
+        }
+        Some(word.unwrap_or(Word { status: EnvelopeStatus::Paid, payment: None }))
+    };
+    let words = [read("status", &status), read("financialStatus", &financial)];
+    let said = words.iter().flatten().map(|word| word.status).max();
+    // `financialStatus` says more of the payment; `complete` may stand beside it.
+    let payment = words.iter().rev().flatten().find_map(|word| word.payment);
     // A handler that says what happened knows better than a status that may be older.
     let at_least = match kind {
         Kind::Created => EnvelopeStatus::Pending,
@@ -214,17 +266,28 @@ fn status(
     let refunds = totals.map_or(Ok(None), |totals| totals.amount(&["refunds"], currency))?;
     // Outside a refund `totals.refunds` is there as well, and 0.
     let amount = given.or(refunds.filter(|refunds| *refunds > Amount::ZERO || status == EnvelopeStatus::Refunded));
-    let refund = (amount.is_some() || status == EnvelopeStatus::Refunded)
-        .then(|| EnvelopeRefund { amount, refunded_at: order.instant(&["refunded_at", "refundedAt"]) });
-    Ok((status, refund))
+    let refunded = (amount.is_some() || status == EnvelopeStatus::Refunded).then_some(amount);
+    Ok(Said { status, payment, refunded })
 }
 
-fn status_word(word: &str) -> EnvelopeStatus {
-    match word {
-        "pending" | "unpaid" | "incomplete" => EnvelopeStatus::Pending,
-        "cancelled" | "canceled" => EnvelopeStatus::Cancelled,
-        "refunded" => EnvelopeStatus::Refunded,
-        // `paid`, `free`, `complete`, `partiallyRefunded`, and words that we do not know.
-        _ => EnvelopeStatus::Paid,
+/// What a word for the state of an order means.
+struct Word {
+    status: EnvelopeStatus,
+    payment: Option<Payment>,
+}
+
+impl Word {
+    /// `None` for words that we do not know.
+    fn of(word: &str) -> Option<Word> {
+        let (status, payment) = match word.to_ascii_lowercase().as_str() {
+            "pending" | "unpaid" | "incomplete" | "outstanding" => (EnvelopeStatus::Pending, Some(Payment::Unpaid)),
+            "abandoned" => (EnvelopeStatus::Cancelled, Some(Payment::Unpaid)),
+            "cancelled" | "canceled" | "deleted" => (EnvelopeStatus::Cancelled, None),
+            "refunded" => (EnvelopeStatus::Refunded, Some(Payment::Paid)),
+            "free" => (EnvelopeStatus::Paid, Some(Payment::Free)),
+            "paid" | "complete" | "completed" | "partiallyrefunded" => (EnvelopeStatus::Paid, Some(Payment::Paid)),
+            _ => return None,
+        };
+        Some(Word { status, payment })
     }
 }

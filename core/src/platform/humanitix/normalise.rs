@@ -5,11 +5,12 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::document::access::Notes;
 use crate::error::Result;
+use crate::merge::words;
 use crate::observation::{
-    AttendeeCopy, AttendeeDoc, EventCopy, Fact, Observation, OrderCopy, OrderDoc, OrderKey, Void,
+    AttendeeCopy, AttendeeDoc, EventCopy, Fact, Observation, OrderCopy, OrderDoc, OrderKey, Session, Void,
 };
 use crate::platform::Platform;
-use crate::time::Micros;
+use crate::time::{self, Micros};
 
 use super::wire;
 
@@ -20,8 +21,11 @@ use super::wire;
 pub(super) fn order(value: &Value, fetched_at: Option<Micros>, notes: &Notes) -> Result<Observation> {
     let order = wire::Order::read(value, notes)?;
     let doc = OrderDoc {
-        // Only `complete` orders are listed; what varies is whether they are paid, free or refunded.
-        platform_status: order.financial_status.or(order.status),
+        // Only `complete` orders are documented, and listed; what varies is whether they are paid, free or refunded.
+        platform_status: match (order.status, order.financial_status) {
+            (Some(status), _) if !status.eq_ignore_ascii_case("complete") => Some(status),
+            (status, financial_status) => financial_status.or(status),
+        },
         external_event_id: order.event_id,
         external_session_id: order.event_date_id,
         customer_name: whole_name(order.first_name.as_deref(), order.last_name.as_deref()),
@@ -38,6 +42,9 @@ pub(super) fn order(value: &Value, fetched_at: Option<Micros>, notes: &Notes) ->
         marketing_opt_in: order.mail_list_opt_in,
         ticket_types: Vec::new(),
     };
+    if !words::is_known_humanitix(&doc) {
+        notes.add("status is not one that we know; the order is taken as one that stands");
+    }
     let copy = OrderCopy { version: version(order.updated_at, notes), doc, raw: Document::from_value(value) };
     Ok(Observation { key: key(order.id), fact: Fact::HumanitixOrder { fetched_at, order: copy } })
 }
@@ -77,6 +84,9 @@ pub(super) fn ticket(value: &Value, fetched_at: Option<Micros>, notes: &Notes) -
             currency: ticket.currency,
             external_event_id: ticket.event_id,
         },
+        // Only `total` contains it.
+        fees: ticket.total.and(ticket.passed_on_fee),
+        paid: None,
         raw: Document::from_value(value),
     };
     Ok(Observation { key: key(ticket.order_id), fact: Fact::HumanitixTicket { fetched_at, ticket: copy } })
@@ -102,18 +112,28 @@ pub(super) fn event(value: &Value, notes: &Notes) -> Result<EventCopy> {
         (Some(true), _, _) => Some("published"),
         (None, _, _) => None,
     };
+    let active = || event.dates.iter().filter(|date| date.active);
+    let session = |date: &wire::EventDate| {
+        Some(Session {
+            id: date.id.clone()?,
+            starts_at: date.start.map(time::to_text),
+            ends_at: date.end.map(time::to_text),
+            active: date.active,
+        })
+    };
     Ok(EventCopy {
         external_event_id: event.id,
         version: version(event.updated_at, notes),
         title: event.name,
         venue: event.venue_name,
-        starts_at: event.start_date.or_else(|| event.dates.iter().filter_map(|date| date.0).min()),
-        ends_at: event.end_date.or_else(|| event.dates.iter().filter_map(|date| date.1).max()),
+        starts_at: event.start_date.or_else(|| active().filter_map(|date| date.start).min()),
+        ends_at: event.end_date.or_else(|| active().filter_map(|date| date.end).max()),
         time_zone: event.timezone,
         capacity: event.total_capacity,
         currency: event.currency,
         platform_status: status.map(str::to_owned),
         url: event.url,
+        sessions: event.dates.iter().filter_map(session).collect(),
         raw: Some(Document::from_value(value)),
     })
 }

@@ -63,6 +63,8 @@ fn attendee(value: &Value, version: Micros, order: &OrderDoc, notes: &Notes) -> 
             currency: order.currency,
             external_event_id: order.external_event_id.clone(),
         },
+        fees: None,
+        paid: None,
         raw: Document::from_value(value),
     })
 }

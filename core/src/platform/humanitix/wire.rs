@@ -107,6 +107,7 @@ pub(super) struct Ticket {
     pub currency: Option<Currency>,
     pub price: Option<Amount>,
     pub total: Option<Amount>,
+    pub passed_on_fee: Option<Amount>,
     pub custom_scanning_code: Option<String>,
     pub qr_code_id: Option<String>,
     pub updated_at: Option<Micros>,
@@ -136,11 +137,21 @@ impl Ticket {
             currency,
             price: ticket.amount(&["price"], currency)?,
             total: ticket.amount(&["total"], currency)?,
+            passed_on_fee: ticket.amount(&["passedOnFee"], currency)?,
             custom_scanning_code: ticket.text(&["customScanningCode"]),
             qr_code_id: ticket.object("qrCodeData", "qrCodeData").and_then(|code| code.text(&["_id"])),
             updated_at: ticket.instant(&["updatedAt"]),
         })
     }
+}
+
+/// One date of an event.
+pub(super) struct EventDate {
+    pub id: Option<String>,
+    pub start: Option<Micros>,
+    pub end: Option<Micros>,
+    /// Neither disabled nor deleted.
+    pub active: bool,
 }
 
 /// An event; each of its dates is a session.
@@ -150,8 +161,7 @@ pub(super) struct Event {
     pub venue_name: Option<String>,
     pub start_date: Option<Micros>,
     pub end_date: Option<Micros>,
-    /// Starts and ends of the dates that are neither disabled nor deleted.
-    pub dates: Vec<(Option<Micros>, Option<Micros>)>,
+    pub dates: Vec<EventDate>,
     pub timezone: Option<String>,
     pub total_capacity: Option<i64>,
     pub currency: Option<Currency>,
@@ -168,8 +178,12 @@ impl Event {
         let dates = event.array("dates").unwrap_or_default();
         let date = |entry| {
             let date = event.element(entry, "dates[]")?;
-            let off = ["disabled", "deleted"].into_iter().any(|name| date.flag(&[name]) == Some(true));
-            (!off).then(|| (date.instant(&["startDate"]), date.instant(&["endDate"])))
+            Some(EventDate {
+                id: date.id(&["_id"]),
+                start: date.instant(&["startDate"]),
+                end: date.instant(&["endDate"]),
+                active: ["disabled", "deleted"].into_iter().all(|name| date.flag(&[name]) != Some(true)),
+            })
         };
         Ok(Event {
             id: event.required_id(&["_id"])?,

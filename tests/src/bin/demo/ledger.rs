@@ -9,12 +9,16 @@ use tokio_postgres::Client;
 /// The sums of one event in one currency; money in hundredths.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Sums {
-    orders: i64,
+    sold: i64,
+    standing: i64,
     tickets: i64,
-    gross: i64,
+    held: i64,
+    net: i64,
     refunds: i64,
-    refunded_orders: i64,
-    cancelled_orders: i64,
+    refunded: i64,
+    cancelled: i64,
+    pending: i64,
+    reserved: i64,
     humanitix: i64,
     eventbrite: i64,
 }
@@ -27,45 +31,49 @@ fn expected<'t>(truth: impl IntoIterator<Item = (&'t str, Platform, &'t TruthOrd
     let mut ledger = Ledger::new();
     for (event, platform, order) in truth {
         let sums = ledger.entry((event.to_owned(), order.currency.clone())).or_default();
-        let refund = hundredths(order.refund_amount);
-        sums.refunds += refund;
-        match order.refund_status {
-            RefundStatus::Cancelled => {
-                sums.cancelled_orders += 1;
-                continue;
-            }
-            RefundStatus::Refunded => sums.refunded_orders += 1,
-            RefundStatus::None | RefundStatus::Requested | RefundStatus::Partial => {
-                sums.refunded_orders += i64::from(order.refund_status == RefundStatus::Partial);
-                sums.orders += 1;
-                sums.tickets += order.valid_quantity;
-                match platform {
-                    Platform::Humanitix => sums.humanitix += 1,
-                    Platform::Eventbrite => sums.eventbrite += 1,
-                }
-            }
+        let stands = !matches!(order.refund_status, RefundStatus::Refunded | RefundStatus::Cancelled);
+        if order.payment_status == "unpaid" {
+            sums.pending += i64::from(stands);
+            sums.reserved += if stands { order.valid_quantity } else { 0 };
+            continue;
         }
-        sums.gross += hundredths(order.total_amount) - refund;
+        sums.sold += 1;
+        sums.tickets += order.valid_quantity;
+        sums.held += hundredths(order.kept_amount);
+        sums.net += hundredths(order.net_amount);
+        sums.refunds += hundredths(order.refund_amount);
+        sums.refunded += i64::from(matches!(order.refund_status, RefundStatus::Partial | RefundStatus::Refunded));
+        sums.cancelled += i64::from(order.refund_status == RefundStatus::Cancelled);
+        sums.standing += i64::from(stands);
+        match platform {
+            Platform::Humanitix => sums.humanitix += i64::from(stands),
+            Platform::Eventbrite => sums.eventbrite += i64::from(stands),
+        }
     }
     ledger
 }
 
 async fn found(client: &Client, events: &[String]) -> Result<Ledger> {
-    let query = "SELECT event_id, COALESCE(currency, ''), total_orders::bigint, total_tickets_sold::bigint, \
-            (gross_revenue * 100)::bigint, (total_refunds * 100)::bigint, refunded_orders::bigint, \
-            cancelled_orders::bigint, humanitix_orders::bigint, eventbrite_orders::bigint \
+    let query = "SELECT event_id, COALESCE(currency, ''), sold_orders::bigint, total_orders::bigint, \
+            total_tickets_sold::bigint, (gross_revenue * 100)::bigint, (net_revenue * 100)::bigint, \
+            (total_refunds * 100)::bigint, refunded_orders::bigint, cancelled_orders::bigint, pending_orders::bigint, \
+            pending_tickets::bigint, humanitix_orders::bigint, eventbrite_orders::bigint \
         FROM boxoffice.ticket_sales_analytics WHERE event_id = ANY ($1)";
     let mut ledger = Ledger::new();
     for row in client.query(query, &[&events]).await? {
         let sums = Sums {
-            orders: row.get(2),
-            tickets: row.get(3),
-            gross: row.get(4),
-            refunds: row.get(5),
-            refunded_orders: row.get(6),
-            cancelled_orders: row.get(7),
-            humanitix: row.get(8),
-            eventbrite: row.get(9),
+            sold: row.get(2),
+            standing: row.get(3),
+            tickets: row.get(4),
+            held: row.get(5),
+            net: row.get(6),
+            refunds: row.get(7),
+            refunded: row.get(8),
+            cancelled: row.get(9),
+            pending: row.get(10),
+            reserved: row.get(11),
+            humanitix: row.get(12),
+            eventbrite: row.get(13),
         };
         ledger.insert((row.get(0), row.get(1)), sums);
     }

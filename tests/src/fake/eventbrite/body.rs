@@ -29,6 +29,7 @@ impl Writer<'_> {
         let started = order.status == Status::Started;
         let status = match order.status {
             Status::Started => "started",
+            Status::Unpaid => "unpaid",
             Status::Placed => "placed",
             Status::Refunded => "refunded",
             Status::Cancelled => "cancelled",
@@ -76,6 +77,7 @@ impl Writer<'_> {
         let status = match (cancelled, ticket.checked_in) {
             (true, _) if order.status == Status::Deleted => "Deleted",
             (true, _) => "Not Attending",
+            (false, _) if order.status == Status::Unpaid => "Unpaid",
             (false, true) => "Checked In",
             (false, false) => "Attending",
         };

@@ -24,16 +24,20 @@ pub(super) fn order(order: &Order, switches: &Switches) -> Value {
         "currency": order.currency, "status": "complete", "financialStatus": financial,
         "firstName": order.buyer.first, "lastName": order.buyer.last, "email": order.buyer.email,
         "organisation": "", "discounts": discounts(order.discount, order), "businessPurpose": false,
-        "paymentGateway": if paid { "braintree" } else { "manual" }, "manualOrder": false, "tipFees": false,
+        "paymentGateway": if paid { "braintree" } else { "manual" }, "manualOrder": order.complimentary, "tipFees": false,
         "clientDonation": 0, "incompleteAt": millis(order.created), "completedAt": millis(order.completed),
         "isInternationalTransaction": false, "totals": totals(order, order.refunds), "additionalFields": [],
-        "salesChannel": "online", "location": order.location, "orderName": order.name,
+        "salesChannel": channel(order), "location": order.location, "orderName": order.name,
         "createdAt": millis(order.created), "updatedAt": millis(order.changed),
     });
     set(&mut body, "mobile", order.buyer.phone.as_ref().map(|phone| json!(phone)));
     set(&mut body, "organiserMailListOptIn", order.opt_in.map(|opt_in| json!(opt_in)));
     set(&mut body, "eventDateId", order.date_id.as_ref().map(|id| json!(id)));
-    set(&mut body, "paymentType", (!paid).then(|| json!("noPaymentNecessary")));
+    set(
+        &mut body,
+        "paymentType",
+        (!paid).then(|| json!(if order.complimentary { "complimentary" } else { "noPaymentNecessary" })),
+    );
     set(&mut body, "purchaseTotals", (!switches.no_purchase_totals).then_some(sale));
     body
 }
@@ -58,6 +62,10 @@ fn totals(order: &Order, refunds: i64) -> Value {
     })
 }
 
+fn channel(order: &Order) -> &'static str {
+    if order.complimentary { "manual" } else { "online" }
+}
+
 fn discounts(minor: i64, order: &Order) -> Value {
     match minor {
         0 => json!({}),
@@ -80,7 +88,7 @@ pub(super) fn ticket(order: &Order, ticket: &Ticket) -> Value {
         "status": if ticket.cancelled_at.is_some() { "cancelled" } else { "complete" }, "additionalFields": [],
         "checkIn": ticket.history.last().map_or_else(|| json!({"checkedIn": false}), scan),
         "checkInHistory": ticket.history.iter().map(scan).collect::<Vec<_>>(), "isDonation": ticket.donation,
-        "salesChannel": if ticket.swapped_from.is_some() { "swap" } else { "online" },
+        "salesChannel": if ticket.swapped_from.is_some() { "swap" } else { channel(order) },
         "qrCodeData": {"_id": ticket.barcode, "eventId": order.event_id},
         "discounts": discounts(ticket.discount, order),
         "location": order.location, "createdAt": millis(ticket.created), "updatedAt": millis(ticket.changed),
