@@ -109,6 +109,7 @@ fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner)
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|&i| (tasks[i].platform, tasks[i].order_id.as_deref()));
     for i in order {
+        server::check_interrupts();
         let result = match server::in_subtransaction(|| together(client, &tasks[i..=i], manner)) {
             Ok((news, effects)) => {
                 all.add(effects);
@@ -139,6 +140,7 @@ fn order_by_order(
         return Err(error);
     }
     for facts in orders.into_values() {
+        server::check_interrupts();
         let alone = Understood { meaning: Meaning::Apply(facts), ..task.without_facts() };
         if let Ok((_, effects)) = server::in_subtransaction(|| together(client, &[&alone], manner)) {
             all.add(effects);

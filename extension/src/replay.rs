@@ -52,6 +52,7 @@ pub fn retry(limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Roun
         server::lock_links()?;
         let mut round = Round::default();
         for id in deliveries::due(client, limit, include_dead, filter)? {
+            server::check_interrupts();
             let Some(verdict) = again(client, id)? else { continue };
             round.tried += 1;
             match verdict.status {
@@ -96,6 +97,7 @@ fn read(kept: &Kept) -> Result<Understood> {
             &kept.body,
             kept.fetched_at,
             kept.fetched_at.unwrap_or(kept.arrived),
+            &server::check_interrupts,
         ) {
             Ok(resources) => resource::understood(platform, kind, resources),
             Err(error) => Understood {
@@ -148,6 +150,7 @@ pub fn replay_all(from: Micros, until: Micros, platform: Option<&str>) -> Result
             let ids = deliveries::between(client, from, until, platform, after, PORTION)?;
             let Some(last) = ids.last().copied() else { return Ok(sum) };
             for id in ids {
+                server::check_interrupts();
                 let Some(verdict) = again(client, id)? else { continue };
                 sum.replayed += 1;
                 match verdict.status {
@@ -171,6 +174,7 @@ pub fn diff(from: Micros, until: Micros, platform: Option<&str>) -> Result<Vec<(
             let ids = deliveries::between(client, from, until, platform, after, PORTION)?;
             let Some(last) = ids.last().copied() else { return Ok(changes) };
             for id in ids {
+                server::check_interrupts();
                 let Some(kept) = deliveries::read(client, id)? else { continue };
                 let task = read(&kept)?;
                 let Meaning::Apply(facts) = &task.meaning else { continue };

@@ -26,7 +26,7 @@ pub struct Suggestion {
 pub fn suggest() -> Result<Vec<Suggestion>> {
     Spi::connect(|client| {
         let ours = events::ours(client)?;
-        let catalogue = Catalogue::new(ours.iter().map(described));
+        let catalogue = Catalogue::new(ours.iter().inspect(|_| server::check_interrupts()).map(described));
         let mut all = Vec::new();
         for theirs in events::unlinked(client)? {
             server::check_interrupts();
