@@ -247,10 +247,11 @@ impl Platform {
         fetched_at: Option<Micros>,
         arrived: Micros,
     ) -> Result<Resources> {
-        self.resource_of(None, kind, body, fetched_at, arrived)
+        self.resource_of(None, kind, body, fetched_at, arrived, &|| ())
     }
 
     /// The same for an answer to a question about one event: where an item does not name its event, it is that one.
+    /// `between` is called between items, of which there may be very many: whoever has no time left can leave from there.
     ///
     /// # Errors
     /// As [`Platform::resource`].
@@ -261,10 +262,11 @@ impl Platform {
         body: &[u8],
         fetched_at: Option<Micros>,
         arrived: Micros,
+        between: &dyn Fn(),
     ) -> Result<Resources> {
         let mut resources = match self {
-            Platform::Eventbrite => eventbrite::resource(kind, body, fetched_at),
-            Platform::Humanitix => humanitix::resource(event, kind, body, fetched_at),
+            Platform::Eventbrite => eventbrite::resource(kind, body, fetched_at, between),
+            Platform::Humanitix => humanitix::resource(event, kind, body, fetched_at, between),
         }?;
         let events = resources.events.iter_mut().fold(false, |any, event| event.bound_by(arrived) | any);
         if bound(&mut resources.observations, arrived) | events {

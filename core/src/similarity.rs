@@ -1,6 +1,11 @@
 //! How alike an event of a platform and one of ours are: a suggestion for a person, never a decision.
 
-use strsim::{jaro_winkler, sorensen_dice};
+mod catalogue;
+
+pub use catalogue::Catalogue;
+
+use catalogue::Letters;
+use strsim::jaro_winkler;
 
 use crate::time::Micros;
 
@@ -19,9 +24,15 @@ pub struct Described<'a> {
 /// not know is left out of the weighing. Without a title on both sides there is no likeness.
 #[must_use]
 pub fn likeness(one: &Described<'_>, other: &Described<'_>) -> f64 {
-    let Some(title) = one.title.zip(other.title).map(|(a, b)| text(a, b)) else { return 0.0 };
+    let alike = |a: &str, b: &str| text(&plain(a), &plain(b));
+    let Some(title) = one.title.zip(other.title).map(|(a, b)| alike(a, b)) else { return 0.0 };
     let start = one.starts_at.zip(other.starts_at).map(|(a, b)| closeness(a, b));
-    let venue = one.venue.zip(other.venue).map(|(a, b)| text(a, b));
+    let venue = one.venue.zip(other.venue).map(|(a, b)| alike(a, b));
+    weigh(title, start, venue)
+}
+
+/// Title, start and venue in one; what is not known is left out.
+fn weigh(title: f64, start: Option<f64>, venue: Option<f64>) -> f64 {
     let (mut sum, mut weight) = (0.5 * title, 0.5);
     for (share, score) in [(0.3, start), (0.2, venue)] {
         if let Some(score) = score {
@@ -32,20 +43,29 @@ pub fn likeness(one: &Described<'_>, other: &Described<'_>) -> f64 {
     sum / weight
 }
 
-/// Both measures, because one is good at typing errors and the other at words in another order.
+/// How alike two plain texts are: both measures, because one is good at typing errors and the other at words in another
+/// order.
 fn text(a: &str, b: &str) -> f64 {
-    let (a, b) = (plain(a), plain(b));
-    if a.is_empty() || b.is_empty() {
-        return 0.0;
-    }
-    // Jaro-Winkler rarely falls below a half, even for strangers.
-    let typing = (jaro_winkler(&a, &b) - 0.5).max(0.0) * 2.0;
-    typing.max(sorensen_dice(&a, &b))
+    if a.is_empty() || b.is_empty() { 0.0 } else { typing(a, b).max(Letters::of(a).dice(&Letters::of(b))) }
 }
 
-/// Lower case, letters and digits only, single spaces.
+/// The first of them. Jaro-Winkler rarely falls below a half, even for strangers.
+fn typing(a: &str, b: &str) -> f64 {
+    (jaro_winkler(a, b) - 0.5).max(0.0) * 2.0
+}
+
+/// Longest part of a text that is compared, in characters: a platform decides how long titles are, and comparing takes
+/// the square of that.
+const LONGEST: usize = 64;
+
+/// Lower case, letters and digits only, single spaces, not too long.
 fn plain(text: &str) -> String {
-    let spaced: String = text.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    let spaced: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::to_lowercase)
+        .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+        .collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -290,7 +290,8 @@ fn notes_are_bounded_and_impersonal() {
 #[test]
 fn an_order_that_names_no_event_is_of_the_one_that_was_asked_about() {
     let page = br#"{"total": 2, "orders": [{"_id": "a"}, {"_id": "b", "eventId": "other"}]}"#;
-    let read = |event| Platform::Humanitix.resource_of(event, ResourceKind::Orders, page, None, ARRIVED).unwrap();
+    let read =
+        |event| Platform::Humanitix.resource_of(event, ResourceKind::Orders, page, None, ARRIVED, &|| ()).unwrap();
     let events = |event| {
         let list = read(event).observations.into_iter().map(|o| match o.fact {
             Fact::HumanitixOrder { order, .. } => (order.doc.external_event_id, order.raw.hash),

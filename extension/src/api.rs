@@ -184,11 +184,8 @@ fn suggest_links() -> Rows<Suggested> {
 }
 
 #[pg_extern(sql = false)]
-fn check_ready() -> Rows<(
-    name!(problem, Option<String>),
-    name!(library_version, &'static str),
-    name!(sql_version, Option<String>),
-)> {
+fn check_ready()
+-> Rows<(name!(problem, Option<String>), name!(library_version, &'static str), name!(sql_version, Option<String>))> {
     rows(ready::check().map(|problem| vec![problem]), |problem| (problem, ready::LIBRARY, settings::sql_version()))
 }
 

@@ -10,6 +10,7 @@ use pgrx::spi::SpiClient;
 use crate::delivery::{Meaning, Understood};
 use crate::error::{Error, Result, body_code, sqlstate};
 use crate::patience::Patience;
+use crate::server;
 use crate::store::compare::{self, Difference};
 use crate::store::deliveries::{Status, Verdict};
 use crate::store::orders::Tell;
@@ -94,12 +95,7 @@ pub fn apply_so(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manne
     apply_with(client, tasks, manner, &mut Patience::default())
 }
 
-fn apply_with(
-    client: &mut SpiClient<'_>,
-    tasks: &[&Understood],
-    manner: Manner,
-    patience: &mut Patience,
-) -> Applied {
+fn apply_with(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner, patience: &mut Patience) -> Applied {
     if tasks.iter().all(|t| matches!(t.meaning, Meaning::Ignore(_) | Meaning::Unusable(_))) {
         return Applied {
             verdicts: tasks.iter().map(|t| verdict(t, Ok(News::Nothing))).collect(),
@@ -127,12 +123,7 @@ fn careful(manner: Manner) -> Manner {
     if manner == Manner::Trusting { Manner::Careful } else { manner }
 }
 
-fn one_by_one(
-    client: &mut SpiClient<'_>,
-    tasks: &[&Understood],
-    manner: Manner,
-    patience: &mut Patience,
-) -> Applied {
+fn one_by_one(client: &mut SpiClient<'_>, tasks: &[&Understood], manner: Manner, patience: &mut Patience) -> Applied {
     let manner = careful(manner);
     let mut all = Effects::default();
     let mut verdicts: Vec<Option<Verdict>> = tasks.iter().map(|_| None).collect();
@@ -140,6 +131,7 @@ fn one_by_one(
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|&i| (tasks[i].platform, tasks[i].order_id.as_deref()));
     for i in order {
+        server::check_interrupts();
         let result = match patience.alone(|| together(client, &tasks[i..=i], manner)) {
             Ok((news, effects)) => {
                 all.add(effects);
@@ -171,6 +163,7 @@ fn order_by_order(
         return Err(error);
     }
     for facts in orders.into_values() {
+        server::check_interrupts();
         let alone = Understood { meaning: Meaning::Apply(facts), ..task.without_facts() };
         if let Ok((_, effects)) = patience.alone(|| together(client, &[&alone], manner)) {
             all.add(effects);

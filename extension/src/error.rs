@@ -87,7 +87,9 @@ impl Error {
                 Some("docs/SQL.md lists platforms, kinds and event types.")
             }
             Error::Body(_) => Some("Nothing was stored. explain_webhook() shows each step for a delivery."),
-            Error::ReadOnly(_) => Some("Nothing was stored. Connect to the primary server, in a transaction that may write."),
+            Error::ReadOnly(_) => {
+                Some("Nothing was stored. Connect to the primary server, in a transaction that may write.")
+            }
             Error::Locked => Some("pg_blocking_pids() and pg_locks show who holds it."),
             Error::Spi(_) | Error::Statement { .. } => None,
         }

@@ -34,6 +34,7 @@ pub fn finish_some(limit: i32) -> Result<i32> {
         server::require_writable()?;
         server::lock_links()?;
         while done < limit {
+            server::check_interrupts();
             let Some(run) = runs::finishing(client)? else { break };
             let chunk = CHUNK.min(limit - done).max(1);
             let left = runs::left(client, &run, chunk)?;

@@ -35,8 +35,8 @@ pub fn replay(log_id: i64) -> Result<(&'static str, String)> {
     Spi::connect_mut(|client| {
         server::require_writable()?;
         server::lock_links()?;
-        let verdict =
-            again(client, log_id, &mut Patience::default())?.ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
+        let verdict = again(client, log_id, &mut Patience::default())?
+            .ok_or_else(|| Error::NotFound(format!("there is no delivery {log_id}")))?;
         Ok((verdict.status.as_str(), in_words(&verdict)))
     })
 }
@@ -55,6 +55,7 @@ pub fn retry(limit: i32, include_dead: bool, filter: &Filter<'_>) -> Result<Roun
         server::lock_links()?;
         let (mut round, mut patience) = (Round::default(), Patience::default());
         for id in deliveries::due(client, limit, include_dead, filter)? {
+            server::check_interrupts();
             let Some(verdict) = again(client, id, &mut patience)? else { continue };
             round.tried += 1;
             match verdict.status {
@@ -99,6 +100,7 @@ fn read(kept: &Kept) -> Result<Understood> {
             &kept.body,
             kept.fetched_at,
             kept.fetched_at.unwrap_or(kept.arrived),
+            &server::check_interrupts,
         ) {
             Ok(resources) => resource::understood(platform, kind, resources),
             Err(error) => Understood {
@@ -152,6 +154,7 @@ pub fn replay_all(from: Micros, until: Micros, platform: Option<&str>) -> Result
             let ids = deliveries::between(client, from, until, platform, after, PORTION)?;
             let Some(last) = ids.last().copied() else { return Ok(sum) };
             for id in ids {
+                server::check_interrupts();
                 let Some(verdict) = again(client, id, &mut patience)? else { continue };
                 sum.replayed += 1;
                 match verdict.status {
@@ -175,6 +178,7 @@ pub fn diff(from: Micros, until: Micros, platform: Option<&str>) -> Result<Vec<(
             let ids = deliveries::between(client, from, until, platform, after, PORTION)?;
             let Some(last) = ids.last().copied() else { return Ok(changes) };
             for id in ids {
+                server::check_interrupts();
                 let Some(kept) = deliveries::read(client, id)? else { continue };
                 let task = read(&kept)?;
                 let Meaning::Apply(facts) = &task.meaning else { continue };

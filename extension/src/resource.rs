@@ -37,7 +37,8 @@ pub fn apply_resource(platform: &str, kind: &str, body: &[u8], fetched_at: Optio
         hint: "Kinds are order, orders, ticket, tickets, attendee, attendees, event and events.",
     })?;
     let now = now();
-    let resources = platform.resource(kind, body, fetched_at, fetched_at.unwrap_or(now))?;
+    let arrived = fetched_at.unwrap_or(now);
+    let resources = platform.resource_of(None, kind, body, fetched_at, arrived, &server::check_interrupts)?;
     let items = resources.items;
     let task = understood(platform, kind, resources);
     Spi::connect_mut(|client| {

@@ -73,6 +73,12 @@ pub fn in_subtransaction_with_lock_timeout<T>(limit: Duration, work: impl FnOnce
     }
 }
 
+/// Ends the statement here if somebody has cancelled it or its time is over. For loops that may run for longer than a person
+/// would wait, and for what they call; statements that they run look by themselves.
+pub fn check_interrupts() {
+    pgrx::check_for_interrupts!();
+}
+
 /// Runs `work` in a subtransaction: its effects stay when it succeeds and are gone when it fails.
 ///
 /// # Errors

@@ -1,9 +1,10 @@
 //! Which of our events an unlinked event of a platform may be: suggestions for a person.
 
-use boxoffice_core::similarity::{self, Described};
+use boxoffice_core::similarity::{Catalogue, Described};
 use pgrx::Spi;
 
 use crate::error::Result;
+use crate::server;
 use crate::store::events::{self, Known};
 
 /// Less than this is no suggestion.
@@ -25,19 +26,14 @@ pub struct Suggestion {
 pub fn suggest() -> Result<Vec<Suggestion>> {
     Spi::connect(|client| {
         let ours = events::ours(client)?;
+        let catalogue = Catalogue::new(ours.iter().inspect(|_| server::check_interrupts()).map(described));
         let mut all = Vec::new();
         for theirs in events::unlinked(client)? {
-            let mut alike: Vec<(f64, &Known)> = ours
-                .iter()
-                .map(|known| (similarity::likeness(&described(&theirs), &described(known)), known))
-                .filter(|(score, _)| *score >= ENOUGH)
-                .collect();
-            alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
-            all.extend(alike.into_iter().take(MOST).map(|(score, known)| Suggestion {
-                theirs: theirs.clone(),
-                ours: known.clone(),
-                score,
-            }));
+            server::check_interrupts();
+            for (place, score) in catalogue.alike(&described(&theirs), ENOUGH, MOST) {
+                let Some(ours) = ours.get(place) else { continue };
+                all.push(Suggestion { theirs: theirs.clone(), ours: ours.clone(), score });
+            }
         }
         Ok(all)
     })

@@ -21,11 +21,16 @@ use crate::platform::{ResourceKind, Resources, page};
 use crate::time::Micros;
 
 /// What an answer of API v3 says.
-pub(super) fn resource(kind: ResourceKind, body: &[u8], fetched_at: Option<Micros>) -> Result<Resources> {
+pub(super) fn resource(
+    kind: ResourceKind,
+    body: &[u8],
+    fetched_at: Option<Micros>,
+    between: &dyn Fn(),
+) -> Result<Resources> {
     if let ResourceKind::Ticket | ResourceKind::Tickets = kind {
         return page::no_such_kind("eventbrite", kind);
     }
-    page::read(kind, body, |item, notes, out| {
+    page::read(kind, body, between, |item, notes, out| {
         match kind {
             ResourceKind::Order | ResourceKind::Orders => normalise::order(item, fetched_at, notes, out)?,
             ResourceKind::Event | ResourceKind::Events => out.events.push(normalise::event(&item, notes)?),

@@ -27,11 +27,12 @@ pub(super) fn resource(
     kind: ResourceKind,
     body: &[u8],
     fetched_at: Option<Micros>,
+    between: &dyn Fn(),
 ) -> Result<Resources> {
     if let ResourceKind::Attendee | ResourceKind::Attendees | ResourceKind::Organizations = kind {
         return page::no_such_kind("humanitix", kind);
     }
-    page::read(kind, body, |mut item, notes, out| {
+    page::read(kind, body, between, |mut item, notes, out| {
         if let (Some(event), Some(fields)) = (event, item.as_object_mut())
             && !matches!(kind, ResourceKind::Event | ResourceKind::Events)
             && fields.get("eventId").is_none_or(Value::is_null)

@@ -8,10 +8,11 @@ use crate::platform::call::Page;
 use crate::platform::{ResourceKind, Resources};
 
 /// Reads an answer item by item. `item` gets one resource and adds what it says; what it added before it failed is
-/// taken back.
+/// taken back. `between` is called before each.
 pub(super) fn read(
     kind: ResourceKind,
     body: &[u8],
+    between: &dyn Fn(),
     mut item: impl FnMut(Value, &Notes, &mut Resources) -> Result<()>,
 ) -> Result<Resources> {
     let body = document::parse(body)?;
@@ -22,6 +23,7 @@ pub(super) fn read(
         let items = items(body, kind.as_str())?;
         out.items = items.len();
         for (i, value) in items.into_iter().enumerate() {
+            between();
             notes.at(kind.as_str(), i);
             let before = (out.observations.len(), out.events.len());
             if let Err(error) = item(value, &notes, &mut out) {

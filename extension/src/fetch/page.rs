@@ -19,7 +19,7 @@ use crate::store::deliveries::{self, Status};
 use crate::store::jobs::{self, Job, NextPage};
 use crate::store::runs::{self, Mode, Progress, Run};
 use crate::store::{accounts, now};
-use crate::{finish, reconcile, resource};
+use crate::{finish, reconcile, resource, server};
 
 /// Longest path that can be asked for, in bytes: it stands in indexes.
 const PATH_MAX: usize = 2000;
@@ -36,6 +36,7 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
         answered.body,
         Some(job.claimed_at),
         job.claimed_at,
+        &server::check_interrupts,
     ) {
         Ok(resources) => resources,
         Err(error) => return trouble(client, job, &error.to_string(), false, None, now),
@@ -118,8 +119,9 @@ fn attendees(fact: &Fact) -> Vec<&str> {
     }
 }
 
-/// Merges what was read; also says why it could not be applied wholly. Keeps the body when it has changed something or could not be applied: what says nothing new
-/// is counted by its run, and the log does not grow with every look at an unchanged page.
+/// Merges what was read; also says why not all of it could be applied. Keeps the body when it has changed something or could
+/// not be applied: what says nothing new is counted by its run, and the log does not grow with every look at an unchanged
+/// page.
 fn keep(
     client: &mut SpiClient<'_>,
     job: &Job,

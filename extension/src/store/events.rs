@@ -253,7 +253,7 @@ fn sessions(event: &EventCopy) -> Option<String> {
 }
 
 static OURS: Plan = Plan {
-    sql: "SELECT NULL, event_id, title, venue, starts_at FROM boxoffice.ticket_events WHERE title IS NOT NULL",
+    sql: "SELECT NULL, event_id, title, venue, starts_at FROM boxoffice.ticket_events WHERE title IS NOT NULL ORDER BY event_id",
     types: &[],
 };
 

@@ -12,6 +12,7 @@ use pgrx::spi::SpiClient;
 use super::plan::Plan;
 use super::table::{Cell, Conflict, Kind, Table};
 use crate::error::{Error, Result};
+use crate::server;
 
 static STATES: Table = Table {
     name: "boxoffice.order_states",
@@ -157,6 +158,7 @@ fn fold<'f>(
     let mut merged = Merged::default();
     let mut grown = Vec::new();
     for (key, positions) in by_order {
+        server::check_interrupts();
         let stored = known.remove(key);
         let mut state = stored.clone().unwrap_or_default();
         let news: Vec<usize> = positions.iter().copied().filter(|&p| state.observe(&facts[p].fact)).collect();
@@ -191,6 +193,7 @@ fn lock_or_insert<'k>(
     let fresh: Vec<Vec<u8>> = by_order
         .values()
         .map(|positions| {
+            server::check_interrupts();
             let mut state = State::default();
             for &position in positions {
                 state.observe(&facts[position].fact);
@@ -211,6 +214,7 @@ fn lock_or_insert<'k>(
         let (platforms, ids) = columns(rest.iter().copied());
         let rows = LOCK_KNOWN.write(client, &[platforms.into(), ids.into()])?;
         for (key, row) in rest.into_iter().zip(rows) {
+            server::check_interrupts();
             known.insert(key, State::decode(row.get::<&[u8]>(1)?.unwrap_or_default())?);
         }
     }
@@ -221,6 +225,7 @@ fn read_known<'k>(client: &SpiClient<'_>, keys: &[&'k OrderKey]) -> Result<BTree
     let (platforms, ids) = columns(keys.iter().copied());
     let mut known = BTreeMap::new();
     for row in READ_KNOWN.read(client, &[platforms.into(), ids.into()])? {
+        server::check_interrupts();
         let position = row.get::<i64>(1)?.and_then(|p| usize::try_from(p - 1).ok());
         if let Some(key) = position.and_then(|p| keys.get(p)) {
             known.insert(*key, State::decode(row.get::<&[u8]>(2)?.unwrap_or_default())?);

@@ -11,6 +11,7 @@ use super::events::Links;
 use super::orders::Changed;
 use super::table::{Cell, Conflict, Kind, Table};
 use crate::error::Result;
+use crate::server;
 
 pub(super) static SALES: Table = Table {
     name: "boxoffice.ticket_sales",
@@ -185,6 +186,7 @@ pub(super) fn attendee_cells<'a>(
 ) -> Vec<Vec<Cell<'a>>> {
     let Some(after) = &order.after else { return Vec::new() };
     let row = |attendee: &'a Attendee| {
+        server::check_interrupts();
         let platform = order.key.platform;
         // The attendee's event, else its order's.
         let event = attendee.external_event_id.as_deref().or(after.sale.external_event_id.as_deref());

@@ -74,7 +74,8 @@ pub fn count(client: &mut SpiClient<'_>, rejections: &[Rejection<'_>], now: Micr
         *entry = (entry.0 + 1, rejection);
     }
     // Those with a sample and those without are two statements.
-    let (sampled, counted): (BTreeMap<_, _>, BTreeMap<_, _>) = kinds.into_iter().partition(|(kind, _)| takes_sample(kind));
+    let (sampled, counted): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        kinds.into_iter().partition(|(kind, _)| takes_sample(kind));
     for (kinds, sample) in [(sampled, true), (counted, false)] {
         if !kinds.is_empty() {
             write_somewhere(client, &kinds, sample, now)?;

@@ -16,6 +16,7 @@ use pgrx::spi::{SpiClient, SpiTupleTable};
 use super::plan::Plan;
 use super::timestamp;
 use crate::error::Result;
+use crate::server;
 
 /// Up to this many rows are written as `VALUES`.
 const FEW: usize = 4;
@@ -228,6 +229,8 @@ fn scalar<'a>(cell: &'a Cell<'_>) -> DatumWithOid<'a> {
 
 /// One column of all rows. A cell of another kind than the column's would be a mistake of ours; it becomes NULL.
 pub(super) fn array<'a>(kind: Kind, rows: &'a [Vec<Cell<'_>>], column: usize) -> DatumWithOid<'a> {
+    // Once a column: with many rows each takes its time.
+    server::check_interrupts();
     macro_rules! collect {
         ($($pattern:pat => $value:expr),+) => {
             rows.iter().map(|row| match row.get(column) { $(Some($pattern) => $value,)+ _ => None }).collect::<Vec<_>>().into()
