@@ -45,6 +45,8 @@ async fn fill(client: &Client) -> Result {
             pump::complete_with(client, call, None, &json!({":error": "stopping"}), b"").await?;
         }
     }
+    client.execute("UPDATE webhook_logs SET created_at = created_at - interval '5 minutes'", &[]).await?;
+    line(client, "SELECT note_deliveries()").await?;
     Ok(())
 }
 

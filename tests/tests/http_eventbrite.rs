@@ -83,7 +83,10 @@ async fn what_is_fetched_follows_from_the_address() -> Result {
         ("organizer.updated", "organizers/9/", (200, "ignored")),
         ("venue.updated", "venues/9/", (200, "ignored")),
         ("something.new", "things/9/", (200, "ignored")),
-        ("order.placed", "users/me/", (400, "invalid")),
+        // What it may send tomorrow; never fetched.
+        ("order.placed", "users/me/", (200, "ignored")),
+        ("order.placed", "orders/", (200, "ignored")),
+        ("order.placed", "orders/15413130193/refund/", (200, "queued")), // the order it belongs to
         ("test", "{api-endpoint-to-fetch-object-details}/", (200, "ignored")),
     ] {
         let answer = scene.eventbrite(bytes(&hint(action, &format!("{api}/{path}")))).await?;
@@ -149,10 +152,6 @@ async fn hostile_addresses_are_refused_and_never_fetched() -> Result {
         "https://www.eventbriteapi.com/v3/orders/\u{661}/",
         "https://www.eventbriteapi.com/v3/orders/1'--/",
         "https://www.eventbriteapi.com/v3/orders//",
-        "https://www.eventbriteapi.com/v3/orders/",
-        "https://www.eventbriteapi.com/v3/users/me/",
-        "https://www.eventbriteapi.com/v3/orders/1/refund/",
-        "https://www.eventbriteapi.com/",
         "",
         &long,
     ] {

@@ -31,6 +31,8 @@ impl Loop {
         let client = db.client().await?;
         client.execute("SELECT boxoffice.set_path_token('eventbrite', $1)", &[&TOKEN]).await?;
         let worker = start(&db, &fake, more).await?;
+        let held = "SELECT count(*) FROM boxoffice.platform_accounts WHERE announced_at IS NOT NULL";
+        until("the worker has said what it holds", async || Ok(line(&client, held).await? != "0")).await?;
         Ok(Loop { worker, client, db, fake })
     }
 
