@@ -329,3 +329,27 @@ fn an_attendee_copy_against_the_listing_that_names_it() {
     let before = listing("10:00", "10:35", "placed", 3369, &[attended("10:30", Void::Cancelled, false)]);
     assert_eq!(status(&eventbrite(&[before, torn]), "a"), AttendeeStatus::Cancelled);
 }
+
+#[test]
+fn a_check_in_without_a_time_has_that_of_its_copy() {
+    let here = copy("a", "19:00", Void::Valid, true, 3369);
+    let rows = humanitix_rows(&[humanitix("9:00", "20:00", "paid", 0), ticket("20:00", here)]);
+    assert_eq!((status(&rows, "a"), attendee(&rows, "a").checked_in_at), (CheckedIn, Some(at("19:00"))));
+}
+
+#[test]
+fn the_lines_of_an_order_tell_what_was_bought_until_tickets_do() {
+    let told = |types: &[&str], at: &str| match envelope(at, Paid, None) {
+        Fact::Envelope(mut envelope) => {
+            envelope.doc.ticket_types = types.iter().map(|&name| name.to_owned()).collect();
+            Fact::Envelope(envelope)
+        }
+        other => other,
+    };
+    // The newer one says nothing about them.
+    let mut facts = vec![told(&["Early Bird", "Front Row"], "9:00"), told(&[], "10:00")];
+    assert_eq!(humanitix_rows(&facts).sale.ticket_type.as_deref(), Some("Early Bird, Front Row"));
+    let seat = AttendeeDoc { ticket_type: Some("Balcony".to_owned()), ..AttendeeDoc::default() };
+    facts.push(ticket("20:00", copy_of("a", "11:00", seat)));
+    assert_eq!(humanitix_rows(&facts).sale.ticket_type.as_deref(), Some("Balcony"));
+}
