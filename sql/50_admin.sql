@@ -22,7 +22,8 @@ AS $$
 DECLARE
     newest boxoffice.webhook_secrets;
 BEGIN
-    -- The statement that failed would be logged as it was written, the secret included.
+    -- The statement that failed would be logged as it was written, the secret included. Not in a block with EXCEPTION, which
+    -- would end this before the error is logged.
     PERFORM boxoffice.hide_statement();
     PERFORM boxoffice.require_platform(platform);
     IF kind IS NULL OR kind NOT IN ('signature', 'path_token') THEN
@@ -61,14 +62,16 @@ BEGIN
         WHERE s.platform = set_secret.platform AND s.kind = set_secret.kind
           AND (s.valid_until IS NULL OR s.valid_until > pg_catalog.clock_timestamp());
     INSERT INTO boxoffice.webhook_secrets (platform, kind, generation, value)
-        VALUES (platform, kind, COALESCE(newest.generation, 0) + 1, secret);
+        VALUES (platform, kind, COALESCE(newest.generation, 0) + 1, secret)
+        ON CONFLICT ON CONSTRAINT webhook_secrets_pkey DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another session has set a secret of platform "%" at this moment', platform
+            USING ERRCODE = 'serialization_failure', HINT = 'Look which one is meant to hold, and set it again.';
+    END IF;
     -- Four generations are enough to tell "an old secret" from "a wrong secret".
     DELETE FROM boxoffice.webhook_secrets s
         WHERE s.platform = set_secret.platform AND s.kind = set_secret.kind
           AND s.generation < COALESCE(newest.generation, 0) - 2;
-EXCEPTION WHEN unique_violation THEN
-    RAISE EXCEPTION 'another session has set a secret of platform "%" at this moment', platform
-        USING ERRCODE = 'serialization_failure', HINT = 'Look which one is meant to hold, and set it again.';
 END
 $$;
 COMMENT ON FUNCTION boxoffice.set_secret(text, text, text, timestamptz) IS 'The one place where secrets are rotated; use set_webhook_secret() or set_path_token().';

@@ -108,7 +108,7 @@ impl Fact {
         };
         let attendee = |bound: &mut dyn FnMut(&mut Micros), copy: &mut AttendeeCopy| {
             bound(&mut copy.version);
-            copy.doc.check_in_date.iter_mut().for_each(|at| bound(at));
+            copy.doc.check_in_date.iter_mut().for_each(bound);
         };
         match self {
             Fact::HumanitixOrder { order, .. } => bound(&mut order.version),

@@ -1,5 +1,5 @@
 //! When an envelope's news happened, in all the ways that bridges write times, or leave them out.
-#![allow(clippy::panic, reason = "a failing helper is a failing test")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
 use boxoffice_core::headers::Headers;
 use boxoffice_core::merge::{RefundStatus, State};

@@ -89,7 +89,7 @@ async fn an_endless_list_in_the_place_of_hints_gives_them_back_and_leaves_the_ot
     assert_eq!(lists.len(), 2);
     let endless = |number: usize| json!({"orders": [order("0")], "pagination": {"has_more_items": true, "continuation": format!("c{number}"), "object_count": 1}});
     assert_eq!(complete(&client, &lists[0], 200, &endless(0)).await?, "done");
-    assert_eq!(read(&client, |number| endless(number)).await?, 23);
+    assert_eq!(read(&client, endless).await?, 23);
     assert_eq!(line(&client, "SELECT status, open_lists FROM sync_history").await?, "running|1");
     assert_eq!(
         complete(&client, &lists[1], 200, &json!({"orders": [order("1")], "pagination": {"has_more_items": false}}))

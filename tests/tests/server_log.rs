@@ -162,9 +162,9 @@ async fn a_secret_can_be_handed_over_outside_of_any_statement() -> Result {
     // An argument goes before the setting, and a setting that is not there is no secret.
     assert_eq!(refusal(&client, "SELECT set_webhook_secret('humanitix')").await?.code, "22004");
     client.batch_execute("SET boxoffice.secret = 'not this one'").await?;
-    line(&client, "SELECT set_webhook_secret('humanitix', 'but this one')").await?;
+    line(&client, "SELECT set_webhook_secret('humanitix', 'but this one of 16 bytes')").await?;
     let newest = "SELECT value FROM webhook_secrets WHERE platform = 'humanitix' ORDER BY generation DESC LIMIT 1";
-    assert_eq!(line(&client, newest).await?, "but this one");
+    assert_eq!(line(&client, newest).await?, "but this one of 16 bytes");
     Ok(())
 }
 

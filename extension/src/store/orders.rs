@@ -148,13 +148,16 @@ fn group<'f>(facts: &[&'f Observation]) -> ByOrder<'f> {
     by_order
 }
 
-/// Merges in memory. Also returns the known states that have grown, encoded.
+/// A state that was known, as it is now, encoded.
+type Grown<'f> = (&'f OrderKey, Vec<u8>);
+
+/// Merges in memory. Also returns the known states that have grown.
 fn fold<'f>(
     facts: &[&'f Observation],
     by_order: ByOrder<'f>,
     mut known: BTreeMap<&'f OrderKey, State>,
     tell: Tell,
-) -> Result<(Merged<'f>, Vec<(&'f OrderKey, Vec<u8>)>)> {
+) -> Result<(Merged<'f>, Vec<Grown<'f>>)> {
     let mut merged = Merged::default();
     let mut grown = Vec::new();
     for (key, positions) in by_order {
