@@ -22,54 +22,17 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-pub mod app;
-pub mod availability;
-pub mod batch;
-mod bucket;
 pub mod config;
-pub mod conn;
-pub mod credentials;
-pub mod db;
-pub mod db_outbound;
-pub mod desk;
-pub mod door;
-pub mod fetch;
-pub mod fetch_config;
-mod guards;
-pub mod headers;
-pub mod health;
-mod link;
+pub mod inbound;
+mod lock;
 pub mod log;
-pub mod memory;
-pub mod metrics;
 pub mod outbound;
-pub mod outbound_log;
-pub mod outbound_metrics;
-pub mod places;
-pub mod pooler;
-pub mod queue;
-mod rate;
-pub mod respond;
-pub mod route;
-mod seats;
+mod prometheus;
+mod retry;
 pub mod serve;
-pub mod settings;
-pub mod source;
 pub mod store;
-mod suspects;
-pub mod target;
-pub mod tls;
-mod visit;
-pub mod webhook;
 
 pub use config::Config;
-pub use fetch::Fetcher;
+pub use outbound::fetch::Fetcher;
 pub use serve::{Unfinished, run};
 pub use store::Store;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks. What these locks guard is consistent between any two statements, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
-use boxoffice_ingress::db::Postgres;
-use boxoffice_ingress::settings::{Command, Environment, Layered, UsageError, command, help};
+use boxoffice_ingress::config::settings::{Command, Environment, Layered, UsageError, command, help};
+use boxoffice_ingress::store::postgres::Postgres;
 use boxoffice_ingress::{Config, Fetcher, config, log, run};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};

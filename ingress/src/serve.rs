@@ -12,19 +12,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::app::App;
-use crate::availability::Availability;
-use crate::batch::{Pump, watch_the_queue};
 use crate::config::Config;
-use crate::desk::Desk;
-use crate::door::Door;
-use crate::fetch::Fetcher;
-use crate::health::Probe;
-use crate::memory::Budget;
-use crate::places::Places;
-use crate::queue::{Lane, Queue, Takes};
+use crate::inbound::admission::door::Door;
+use crate::inbound::admission::memory::Budget;
+use crate::inbound::admission::places::Places;
+use crate::inbound::app::App;
+use crate::inbound::availability::Availability;
+use crate::inbound::conn;
+use crate::inbound::health::Probe;
+use crate::inbound::pump::{Pump, watch_the_queue};
+use crate::inbound::queue::{Lane, Queue, Takes};
+use crate::outbound::desk::Desk;
+use crate::outbound::fetch::Fetcher;
 use crate::store::Store;
-use crate::{conn, log, outbound};
+use crate::{log, outbound};
 
 /// Pause after a failed `accept`: out of file descriptors, which only time can cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -77,11 +78,11 @@ pub async fn run<S: Store>(
         requests: AtomicU64::new(0),
         config: Arc::clone(&config),
     });
-    let outbound = Arc::new(outbound::Pump {
+    let outbound = Arc::new(outbound::pump::Pump {
         store: Arc::clone(&store),
         desk: Arc::clone(&app.desk),
         fetcher: Arc::new(fetcher),
-        metrics: Arc::clone(&app.metrics),
+        metrics: Arc::clone(&app.metrics.outbound),
         config: Arc::clone(&config),
         refused: AtomicBool::new(false),
     });
@@ -175,7 +176,7 @@ async fn watch_the_door(door: Arc<Door>) {
 }
 
 /// A session of the outbound pump that is replaced should it break down. The lease of what it had in hand ends by itself.
-async fn keep_fetching<S: Store>(pump: Arc<outbound::Pump<S>>, listens: bool) {
+async fn keep_fetching<S: Store>(pump: Arc<outbound::pump::Pump<S>>, listens: bool) {
     while tokio::spawn(Arc::clone(&pump).run(listens)).await.is_err() {
         log::error("outbound_pump_broke_down", &[]);
         sleep(BREAK_DOWN_PAUSE).await;

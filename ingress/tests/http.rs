@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::atomic::Ordering;
 
-use boxoffice_ingress::respond::Class;
+use boxoffice_ingress::store::Class;
 use boxoffice_ingress::store::StoreError;
 use common::{failure, get, post, start};
 use serde_json::json;

@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use boxoffice_ingress::respond::Class;
+use boxoffice_ingress::store::Class;
 use boxoffice_ingress::store::StoreError;
 use common::jobs::until;
 use common::platform::{Platform, Say, later, ok, worker_of};

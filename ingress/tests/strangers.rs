@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use boxoffice_ingress::door::Quotas;
+use boxoffice_ingress::inbound::admission::door::Quotas;
 use common::{Worker, post, start};
 
 /// A request through a proxy.

@@ -1,5 +1,8 @@
 //! What the other tests rely on: servers that can be stopped in every way, databases and roles that go away.
 
+use std::fs;
+use std::path::Path;
+
 use boxoffice_tests::{Cluster, Database, Result, Stop};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,5 +41,32 @@ async fn a_test_leaves_neither_database_nor_role() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shared_server_cannot_be_stopped_by_a_test() -> Result {
     assert!(Cluster::shared()?.stop(Stop::Fast).is_err());
+    Ok(())
+}
+
+/// A file that no `mod` names is never compiled, and its tests never run.
+#[test]
+fn no_file_of_tests_is_forgotten() -> Result {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    let mut modules = 0;
+    while let Some(folder) = folders.pop() {
+        let parents = [folder.join("main.rs"), folder.join("mod.rs"), folder.with_extension("rs")];
+        let declared = parents.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let is_module = path.extension().is_some_and(|extension| extension == "rs") && !parents.contains(&path);
+            let is_folder = path.is_dir() && name != "golden";
+            if !is_module && !is_folder {
+                continue;
+            }
+            assert!(declared.lines().any(|line| line == format!("mod {name};")), "{} forgets {name}", folder.display());
+            modules += 1;
+            if is_folder {
+                folders.push(path);
+            }
+        }
+    }
+    assert!(modules > 60, "only {modules} were found");
     Ok(())
 }

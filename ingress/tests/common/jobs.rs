@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use boxoffice_ingress::respond::Class;
+use boxoffice_ingress::store::Class;
 use boxoffice_ingress::store::{Completion, Fetched, Job, NoPage, OutboundSession, StoreError, TaskRun, Wake};
 use tokio::sync::watch;
 

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use boxoffice_ingress::respond::Class;
-use boxoffice_ingress::settings::{Strings, UsageError};
-use boxoffice_ingress::source::Proxies;
+use boxoffice_ingress::config::settings::{Strings, UsageError};
+use boxoffice_ingress::inbound::admission::source::Proxies;
+use boxoffice_ingress::store::Class;
 use boxoffice_ingress::store::{Delivery, Readiness, Row, Session, Store, StoreError, Versions, Wake};
 use boxoffice_ingress::{Config, Fetcher, Unfinished, run};
 use serde_json::Value;

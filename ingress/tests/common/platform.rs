@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use boxoffice_ingress::Config;
-use boxoffice_ingress::credentials::{self, Account};
-use boxoffice_ingress::settings::{Strings, UsageError};
+use boxoffice_ingress::config::credentials::{self, Account};
+use boxoffice_ingress::config::settings::{Strings, UsageError};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use boxoffice_tests::{Checkout, Result};
 
-use crate::ask;
+use crate::commands::ask;
 
 #[test]
 fn it_says_what_is_there_and_asks() -> Result {

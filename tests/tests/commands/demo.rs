@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use boxoffice_tests::{Checkout, Result};
 
-use crate::ask;
+use crate::commands::ask;
 
 /// Every file below a folder, with its bytes; links by where they lead.
 fn bytes(folder: &Path, into: &mut BTreeMap<String, Vec<u8>>) -> Result {

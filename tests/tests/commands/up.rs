@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use boxoffice_tests::{Checkout, Result};
 use nix::unistd::{Uid, User};
 
-use crate::{ask, environment_of, mode, user_of};
+use crate::commands::{ask, environment_of, mode, user_of};
 
 /// A key of the caller that is no business of ours.
 const KEY: &str = "AKIA-of-the-caller";

@@ -7,7 +7,7 @@ use boxoffice_tests::{Checkout, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::ask;
+use crate::commands::ask;
 
 fn attention(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.strip_prefix("attention:  ")).collect()

@@ -2,7 +2,7 @@
 
 use boxoffice_tests::{Checkout, Result};
 
-use crate::ask;
+use crate::commands::ask;
 
 /// The word behind a label.
 fn said<'t>(text: &'t str, label: &str) -> Option<&'t str> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use boxoffice_tests::Result;
 use tokio_postgres::Client;
 
-use crate::markdown::Document;
+use crate::docs::markdown::Document;
 
 /// Rows as `docs/SQL.md` writes them, with the object that they belong to in front.
 const OBJECTS: &str = r"

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 use boxoffice_tests::{Cluster, Database, Result, Worker};
 use tokio_postgres::Config;
 
-use crate::markdown::{Example, project};
+use crate::docs::markdown::{Example, project};
 
 const SECRET: &str = "8d1f3ce0a2b94f5e";
 const TOKEN: &str = "6b1e0c9d7a3f42588d1f3ce0a2b94f5e";

@@ -1,0 +1,8 @@
+//! The SQL surface, and what dumps keep of it.
+
+mod catalog;
+mod consistency;
+mod dump_own;
+mod dump_restore;
+mod schema;
+mod seed_queries;

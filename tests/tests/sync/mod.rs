@@ -1,0 +1,11 @@
+//! Synchronisation, reconciliation and health.
+
+mod alarms;
+mod clock;
+mod endless;
+mod health;
+mod interrupts;
+mod links;
+mod plan;
+mod reconcile;
+mod runs;
