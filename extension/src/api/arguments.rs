@@ -5,14 +5,19 @@ use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{Array, JsonB};
 
+use crate::deliver::ingest;
+use crate::deliver::ingest::{Incoming, Receipt};
+use crate::deliver::replay;
+use crate::deliver::resource;
+use crate::deliver::resource::Report;
+use crate::diagnose::explain;
+use crate::diagnose::explain::Step;
+use crate::diagnose::sample;
 use crate::error::{Error, Result};
-use crate::explain::Step;
+use crate::fetch;
 use crate::fetch::{Answered, Outcome};
-use crate::ingest::{Incoming, Receipt};
-use crate::resource::Report;
 use crate::store::deliveries::Filter;
 use crate::store::{micros, now};
-use crate::{explain, fetch, ingest, replay, resource, sample};
 
 /// The value, or an error that names the argument.
 pub(super) fn given<T>(value: Option<T>, name: &'static str) -> Result<T> {

@@ -9,10 +9,10 @@ use pgrx::spi::SpiClient;
 use super::given_up::dead;
 use super::page::log;
 use super::{Answered, Outcome, SECOND};
-use crate::apply::{self, Manner};
-use crate::delivery::Meaning;
+use crate::deliver::apply::{self, Manner};
+use crate::deliver::judge::Meaning;
+use crate::deliver::resource;
 use crate::error::Result;
-use crate::resource;
 use crate::store::jobs::{self, Job};
 use crate::store::orders;
 

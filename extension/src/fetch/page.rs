@@ -12,14 +12,17 @@ use super::given_up::give_up_list;
 use super::gone::LATEST;
 use super::trouble::trouble;
 use super::{Answered, Outcome, PRIORITY_MISSING, PRIORITY_SECOND_LOOK};
-use crate::apply::{self, Effects, Manner};
-use crate::delivery::Understood;
+use crate::deliver::apply::{self, Effects, Manner};
+use crate::deliver::judge::Understood;
+use crate::deliver::resource;
 use crate::error::Result;
+use crate::server;
 use crate::store::deliveries::{self, Status};
 use crate::store::jobs::{self, Job, NextPage};
 use crate::store::runs::{self, Mode, Progress, Run};
 use crate::store::{accounts, now};
-use crate::{finish, reconcile, resource, server};
+use crate::sync::finish;
+use crate::sync::reconcile;
 
 /// Longest path that can be asked for, in bytes: it stands in indexes.
 const PATH_MAX: usize = 2000;
