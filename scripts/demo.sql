@@ -7,14 +7,19 @@
 
 \echo
 \echo '═══ What is coming, and how does it sell? ═══'
-SELECT to_char(next.night AT TIME ZONE e.time_zone, 'Dy DD Mon HH24:MI') AS "when", a.event_title AS show,
-       a.total_tickets_sold AS sold, a.capacity AS places, round(a.capacity_utilization_percent) AS "%",
-       a.sales_last_7_days AS "orders in 7 days", a.currency, a.gross_revenue AS taken
-FROM ticket_sales_analytics a JOIN ticket_events e USING (event_id),
-     LATERAL (SELECT COALESCE(min(d.starts_at), e.starts_at) AS night  -- where an event has several dates the next one
-              FROM ticket_platforms p, jsonb_to_recordset(p.external_sessions) d (starts_at timestamptz)
-              WHERE p.event_id = e.event_id AND d.starts_at > now()) next
-WHERE next.night > now()
+SELECT to_char(next.night AT TIME ZONE e.time_zone, 'Dy DD Mon HH24:MI') AS "when", e.title AS show, s.sold, next.places,
+       round(100.0 * s.sold / next.places) AS "%", s.orders AS "orders in 7 days", s.currency, s.taken
+FROM ticket_events e
+JOIN LATERAL (SELECT p.platform, d.id AS date, d.starts_at AS night, e.capacity / jsonb_array_length(p.external_sessions) AS places
+              FROM ticket_platforms p, jsonb_to_recordset(p.external_sessions) d (id text, starts_at timestamptz)
+              WHERE p.event_id = e.event_id AND d.starts_at > now()
+              UNION ALL SELECT NULL, NULL, e.starts_at, e.capacity WHERE e.starts_at > now()
+              ORDER BY night LIMIT 1) next ON true  -- where an event has several dates the next one
+CROSS JOIN LATERAL (SELECT t.currency, sum(t.valid_quantity) AS sold, sum(t.kept_amount) AS taken,
+                           count(*) FILTER (WHERE t.purchase_date > now() - interval '7 days') AS orders
+                    FROM ticket_sales t WHERE t.event_id = e.event_id AND t.payment_status <> 'unpaid'
+                      AND (next.date IS NULL OR t.external_session_id = next.date)
+                    GROUP BY t.currency) s
 ORDER BY next.night;
 
 \echo '═══ Is this Friday ahead of the others? Tickets sold by so many days before the show ═══'

@@ -25,10 +25,14 @@ FROM boxoffice.webhook_health h
 CROSS JOIN LATERAL (VALUES
     (accounts_stopped > 0, 'a credential is refused: put a valid one into .boxoffice/env, then make up'),
     (failed + dead + invalid > 0, 'deliveries that were not applied, ' || failed + dead + invalid || ': SELECT status, error_code, error_message FROM webhook_logs WHERE status IN (''failed'', ''dead'', ''invalid'')'),
+    (accounts_troubled > 0, 'the platform is out of reach: SELECT name, troubled_at, last_error FROM platform_accounts'),
+    (accounts_unheld > 0, 'no worker holds a credential that is needed: add it to .boxoffice/env, then make up'),
+    (accounts_unlisted > 0, 'events cannot be listed: SELECT name, discovery_error FROM platform_accounts'),
+    (hints_dropped > 0, 'made-up hints were dropped, ' || hints_dropped || ': somebody knows the secret of the webhook URL, see "Rotating secrets" in docs/OPERATING.md'),
     (fetches_dead > 0, 'fetches that were given up, ' || fetches_dead || ': SELECT path, last_error FROM fetch_jobs WHERE status = ''dead'''),
     (oldest_fetch_at < clock_timestamp() - interval '15 minutes', 'hints wait: SELECT name, status, blocked_until, last_error FROM platform_accounts'),
     (events_late > 0, 'events that are not fresh, ' || events_late || ': SELECT event_title, state, last_sync_error FROM sync_status'),
-    (silence = 'unusual', 'no delivery, where ' || usual_in_silence || ' are usual: look at the sender and at the proxy'),
+    (silence IN ('unusual', 'never'), 'no delivery, where ' || COALESCE(usual_in_silence, found_in_silence) || ' were to be expected: look at the sender and at the proxy'),
     (last_rejected_at > clock_timestamp() - interval '1 hour', 'deliveries are turned away: SELECT reason, count, last_at FROM webhook_rejections ORDER BY last_at DESC')
 ) v (is_so, what)
 WHERE is_so ORDER BY platform;

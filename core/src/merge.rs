@@ -26,7 +26,7 @@ pub use follow_up::Look;
 pub use state::State;
 
 use crate::money::{Amount, Currency};
-use crate::observation::{EnvelopeStatus, Fact, Payment};
+use crate::observation::{Fact, Payment};
 use crate::platform::Platform;
 use crate::time::Micros;
 
@@ -72,7 +72,7 @@ impl State {
     pub fn honours(&self, platform: Platform, fact: &Fact) -> bool {
         let Fact::Envelope(envelope) = fact else { return true };
         let refunds = envelope.refund.is_some_and(|refund| refund.amount != Some(Amount::ZERO));
-        if !refunds && envelope.status != EnvelopeStatus::Cancelled {
+        if !refunds && envelope.stands != Some(false) {
             return true;
         }
         self.derive(platform).is_some_and(|rows| {

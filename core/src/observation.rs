@@ -299,6 +299,9 @@ pub struct Envelope {
     pub timestamp: Micros,
     /// What is said about the order as a whole.
     pub status: EnvelopeStatus,
+    /// Whether it says that the order stands (true) or is cancelled (false). A refund says neither, nor does a body without a
+    /// status.
+    pub stands: Option<bool>,
     /// The content; amounts in `purchase_total`.
     pub doc: OrderDoc,
     /// Whether the order was paid, where the envelope says so.

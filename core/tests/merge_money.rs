@@ -426,3 +426,66 @@ fn an_order_refunded_whose_attendees_say_nothing_of_it() {
     let rows = eventbrite(&[placed(), order("10:00", "refunded", 6738, None, &silent)]);
     assert_eq!((money(&rows)[0], rows.sale.refund_method), (6738, Some("assumed_full")));
 }
+
+/// An envelope that says nothing about whether the order stands.
+fn thin(timestamp: &str, refund: Option<Option<i64>>) -> Fact {
+    let Fact::Envelope(envelope) = envelope(timestamp, EnvelopeStatus::Paid, None) else { panic!("an envelope") };
+    let refund = refund.map(|amount| boxoffice_core::observation::EnvelopeRefund {
+        amount: amount.map(cents),
+        refunded_at: None,
+        at: at(timestamp),
+    });
+    let raw = document(&("thin", timestamp, refund));
+    Fact::Envelope(Box::new(Envelope {
+        stands: None,
+        refund,
+        quantity: None,
+        doc: OrderDoc::default(),
+        raw,
+        ..*envelope
+    }))
+}
+
+#[test]
+fn what_says_nothing_about_a_cancellation_does_not_undo_it() {
+    let cancelled =
+        [told("10:00", EnvelopeStatus::Paid, Some(Payment::Paid)), told("11:00", EnvelopeStatus::Cancelled, None)];
+    let with = |later: Fact| humanitix_rows(&[cancelled[0].clone(), cancelled[1].clone(), later]).sale;
+    let sale = with(thin("12:00", None));
+    assert_eq!(
+        (sale.refund_status, sale.valid_quantity, sale.void_date),
+        (RefundStatus::Cancelled, Some(0), Some(at("11:00")))
+    );
+    let sale = with(thin("12:00", Some(Some(3000))));
+    assert_eq!((sale.refund_status, sale.valid_quantity), (RefundStatus::Partial, Some(0)), "a part came back");
+    let sale = with(told("12:00", EnvelopeStatus::Paid, None));
+    assert_eq!((sale.refund_status, sale.valid_quantity), (RefundStatus::None, Some(3)), "it stands again");
+}
+
+#[test]
+fn nothing_comes_back_of_what_was_never_paid() {
+    // Told by a bridge, without an amount.
+    let unpaid = told("10:00", EnvelopeStatus::Pending, Some(Payment::Unpaid));
+    let rows = humanitix_rows(&[unpaid.clone(), thin("11:00", Some(None))]);
+    assert_eq!((rows.sale.refund_status, rows.sale.payment_status), (RefundStatus::Cancelled, Some(Payment::Unpaid)));
+    assert_eq!((money(&rows), rows.sale.valid_quantity), ([0, 0, 0, 7500], Some(0)));
+    // Told by the platform, of a free order.
+    let doc = OrderDoc {
+        platform_status: Some("refunded".to_owned()),
+        purchase_total: Some(cents(0)),
+        ..OrderDoc::default()
+    };
+    let order = OrderCopy { version: at("10:00"), raw: document(&doc), doc };
+    let free = Fact::HumanitixOrder { fetched_at: Some(at("20:00")), order };
+    let rows = humanitix_rows(&[free, admission("a", "9:00", Void::Valid, 0)]);
+    let sale = &rows.sale;
+    assert_eq!((sale.refund_status, sale.refund_date, sale.valid_quantity), (RefundStatus::Cancelled, None, Some(0)));
+}
+
+#[test]
+fn no_more_comes_back_than_was_paid() {
+    let rows = humanitix_rows(&[box_office("9:00", "refunded", 7000)]);
+    assert_eq!((money(&rows), rows.sale.refund_status), ([6420, 0, 0, 0], RefundStatus::Refunded));
+    let rows = humanitix_rows(&[told("10:00", EnvelopeStatus::Paid, None), thin("11:00", Some(Some(9000)))]);
+    assert_eq!(rows.sale.refund_amount, Some(cents(7500)));
+}

@@ -188,6 +188,7 @@ fn humanitix_facts() -> Vec<Fact> {
     let pushed = Envelope {
         timestamp: at("14:20"),
         status: EnvelopeStatus::Refunded,
+        stands: Some(true),
         payment: Some(Payment::Paid),
         refund: Some(EnvelopeRefund {
             amount: Some(cents(2500)),

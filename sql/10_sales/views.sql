@@ -61,7 +61,7 @@ LEFT JOIN (
         COALESCE(pg_catalog.sum(COALESCE(valid_quantity, ticket_quantity)) FILTER (WHERE pending), 0) AS pending_tickets
     FROM (
         SELECT t.*, k.sold, k.sold AND k.open AS stands, NOT k.sold AND k.open AS pending,
-               COALESCE(k.sold AND t.kept_amount = 0 AND t.refund_amount = 0 AND t.total_amount > 0, false) AS void,
+               COALESCE(k.sold AND t.kept_amount = 0 AND t.refund_amount = 0 AND (t.total_amount > 0 OR t.refund_status = 'cancelled'), false) AS void,
                CASE WHEN k.sold THEN COALESCE(t.valid_quantity, CASE WHEN k.open THEN t.ticket_quantity ELSE 0 END) END AS tickets
         FROM boxoffice.ticket_sales t
         CROSS JOIN LATERAL (
@@ -93,7 +93,7 @@ COMMENT ON COLUMN boxoffice.ticket_sales_analytics.currency IS 'ISO 4217 code of
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.net_revenue IS 'The sum of net_amount over all sold orders: gross_revenue less total_fees. Tax that has to be remitted is still in it.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_fees IS 'Fees that the platforms keep, over all sold orders; those given back with a refund are not in it.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_tax IS 'Tax as the platforms state it, over all sold orders whose charge is not void.';
-COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_discounts IS 'Discounts, over all sold orders whose charge is not void.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_discounts IS 'Discounts, over all sold orders whose charge is not void; free orders that are cancelled count as void.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.cancelled_orders IS 'Sold orders that are cancelled without a refund.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.orders_without_quantity IS 'Orders that stand whose number of tickets is not known yet; they are not in total_tickets_sold.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.sold_orders IS 'All orders that were ever sold: those that stand, the refunded and the cancelled.';

@@ -33,8 +33,13 @@ BEGIN
     -- The statement that failed would be logged as it was written, the secret included. Not in a block with EXCEPTION, which
     -- would end this before the error is logged.
     PERFORM boxoffice.hide_statement();
-    PERFORM boxoffice.require_platform(platform);
-    IF kind IS NULL OR kind NOT IN ('signature', 'path_token') THEN
+    IF platform IS NULL THEN
+        PERFORM boxoffice.require_platform(platform);
+    ELSIF platform NOT IN ('eventbrite', 'humanitix') THEN
+        -- Not named: it is the secret when the arguments are swapped.
+        RAISE EXCEPTION 'unknown platform'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'The platform comes first: eventbrite or humanitix.';
+    ELSIF kind IS NULL OR kind NOT IN ('signature', 'path_token') THEN
         -- Not left to the constraint, whose DETAIL shows the row.
         RAISE EXCEPTION 'unknown kind "%" of secret', kind
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Kinds are signature and path_token.';

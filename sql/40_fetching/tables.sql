@@ -49,7 +49,7 @@ COMMENT ON COLUMN boxoffice.fetch_jobs.kind IS 'What the answer will be.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.resource_id IS 'The resource''s own id; NULL for a page.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.external_event_id IS 'The platform''s id of the event, when the hint told it.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.purpose IS 'hint (something has changed), again (a second look at something doubtful) or page (of a synchronisation).';
-COMMENT ON COLUMN boxoffice.fetch_jobs.priority IS 'The lowest number first: 0 hints, 1 lists in their place, 2 asked for by hand, 3 scheduled, 4 daily, 5 second looks, 6 hints of what nobody has heard of and no list has shown. Each has a share of the hour''s calls; see claim_fetches().';
+COMMENT ON COLUMN boxoffice.fetch_jobs.priority IS 'The lowest number first: -1 the account''s own list after a repair, 0 hints, 1 lists in their place, 2 asked for by hand, 3 scheduled, 4 daily, 5 second looks, 6 hints of what nobody has heard of and no list has shown. Each has a share of the hour''s calls; see claim_fetches().';
 COMMENT ON COLUMN boxoffice.fetch_jobs.run_id IS 'The synchronisation that a page belongs to, or that stands in for the job while it is covered.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.status IS 'waiting, leased, covered (a list that is being read will show it), done, gone (the platform has no such resource), dead (given up; last_error says why) or dropped (one of too many hints of what nobody has heard of).';
 COMMENT ON COLUMN boxoffice.fetch_jobs.due_at IS 'Not before this time. Of a leased job: a worker that has not answered by then has lost it.';

@@ -95,7 +95,11 @@ CROSS JOIN LATERAL (
            pg_catalog.count(*) FILTER (WHERE NOT boxoffice.is_held(c.announced_at) AND (
                EXISTS (SELECT FROM boxoffice.fetch_jobs f WHERE f.platform = c.platform AND f.account = c.name AND f.status = 'waiting')
                OR EXISTS (SELECT FROM boxoffice.sync_plan d WHERE d.platform = c.platform AND d.account = c.name AND d.event_id IS NOT NULL
-                          AND (d.sync_interval IS NOT NULL OR d.last_full_sync_at IS NULL)))) AS accounts_unheld
+                          AND (d.sync_interval IS NOT NULL OR d.last_full_sync_at IS NULL))))
+           -- Those that no worker has ever had.
+           + (SELECT pg_catalog.count(DISTINCT d.account) FROM boxoffice.sync_plan d
+              WHERE d.platform = n.platform AND d.event_id IS NOT NULL AND (d.sync_interval IS NOT NULL OR d.last_full_sync_at IS NULL)
+                AND NOT EXISTS (SELECT FROM boxoffice.platform_accounts b WHERE b.platform = d.platform AND b.name = d.account)) AS accounts_unheld
     FROM boxoffice.platform_accounts c WHERE c.platform = n.platform
 ) a
 CROSS JOIN LATERAL (

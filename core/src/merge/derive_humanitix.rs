@@ -10,7 +10,7 @@ use super::state::{AttendeeState, State};
 use super::words::{humanitix_rank, humanitix_void};
 use super::{Attendee, AttendeeStatus, Derived, LAG, RefundStatus, Sale};
 use crate::money::Amount;
-use crate::observation::{EnvelopeStatus, OrderDoc, Payment, Void};
+use crate::observation::{OrderDoc, Payment, Void};
 use crate::time::Micros;
 
 pub(super) fn derive(state: &State) -> Derived {
@@ -38,7 +38,8 @@ struct Order<'a> {
     total: Option<Amount>,
     amount: Option<Amount>,
     method: Option<&'static str>,
-    /// The newest envelope cancels, and the API has not passed it; or the API itself says so.
+    /// The newest envelope that says whether it stands cancels, and the API has not passed it; or the API itself says so; or
+    /// either "refunds" what was never paid.
     cancelled: bool,
     /// The same, and the API has not even reached it: only then nothing is held of the charge. Where the API's copy of the
     /// same version still lists the order as paid, the host keeps the money.
@@ -66,9 +67,18 @@ impl<'a> Order<'a> {
                 doc.purchase_total.or(doc.total.map(before))
             })
             .or_else(|| envelopes.field(|content| content.doc.purchase_total));
-        let rank = api.map_or(0, humanitix_rank);
+        // Where nothing was paid nothing can go back: "refunded" means cancelled.
+        let free = total == Some(Amount::ZERO);
+        let unpaid = state.payment.is_some_and(|stated| stated.word == Payment::Unpaid);
+        let stated_rank = api.map_or(0, humanitix_rank);
+        let rank = if free { 0 } else { stated_rank };
         let api_refund = api.and_then(|doc| doc.refunds).unwrap_or_default();
         let pushed = state.envelope_refund.filter(|refund| refund.amount != Some(Amount::ZERO) && counts(refund.at));
+        let (pushed, void_instead) = if free || unpaid && pushed.is_some_and(|refund| refund.amount.is_none()) {
+            (None, pushed)
+        } else {
+            (pushed, None)
+        };
         let (amount, method) = match pushed {
             _ if api_refund > Amount::ZERO => (Some(api_refund), Some("platform")),
             Some(refund) if refund.amount.is_some() => (refund.amount, Some("envelope")),
@@ -76,13 +86,15 @@ impl<'a> Order<'a> {
             None if rank == 2 => (total, Some("assumed_full")),
             None => ((api.is_some() || envelopes.newest().is_some()).then_some(Amount::ZERO), None),
         };
+        let amount = amount.map(|amount| total.map_or(amount, |total| amount.min(total)));
         let whole = |amount: Option<Amount>| amount.is_none_or(|amount| total.is_some_and(|total| amount >= total));
         let whole_pushed = pushed.filter(|refund| api_refund <= Amount::ZERO && rank == 0 && whole(refund.amount));
+        let api_void = api.is_some_and(humanitix_void) || (free && stated_rank == 2);
         let cancelling = envelopes
-            .newest()
-            .filter(|held| held.key.status == EnvelopeStatus::Cancelled && counts(held.key.timestamp))
-            .map(|held| held.key.timestamp)
-            .max(version.filter(|_| api.is_some_and(humanitix_void)));
+            .cancelled()
+            .filter(|at| counts(*at))
+            .max(void_instead.map(|refund| refund.at))
+            .max(version.filter(|_| api_void));
         let purchased = api.and_then(|doc| doc.purchased).or(version);
         let complete = matches!((state.tickets_swept, purchased), (Some(swept), Some(purchased))
             if swept.saturating_sub(LAG) >= purchased);
@@ -94,7 +106,7 @@ impl<'a> Order<'a> {
             amount,
             method: method.filter(|_| amount.is_some_and(|amount| amount != Amount::ZERO)),
             cancelled: cancelling.is_some(),
-            dropped: cancelling.is_some_and(|at| Some(at) > version || api.is_some_and(humanitix_void)),
+            dropped: cancelling.is_some_and(|at| Some(at) > version || api_void),
             refunded: whole_pushed.is_some(),
             void_at: cancelling.max(whole_pushed.map(|refund| refund.at)),
             complete,
@@ -196,6 +208,8 @@ impl<'a> Order<'a> {
         let stated = state.payment.map(|stated| stated.word);
         match (stated, self.total) {
             (None | Some(Payment::Paid), Some(Amount::ZERO)) => Some(Payment::Free),
+            // What was given back had been paid.
+            (None, _) if self.amount > Some(Amount::ZERO) => Some(Payment::Paid),
             _ => stated,
         }
     }

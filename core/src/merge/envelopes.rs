@@ -4,6 +4,7 @@
 //! not unknown, it is what the newest envelope said that did not leave it out.
 
 use crate::observation::OrderDoc;
+use crate::time::Micros;
 
 use super::state::{EnvelopeContent, EnvelopeVersion, Held};
 
@@ -26,6 +27,15 @@ impl Envelopes {
     /// The newest word on a field.
     pub fn field<'a, T>(&'a self, field: impl Fn(&'a EnvelopeContent) -> Option<T>) -> Option<T> {
         self.0.iter().find_map(|held| field(&held.doc))
+    }
+
+    /// When the newest that says whether the order stands cancelled it.
+    pub fn cancelled(&self) -> Option<Micros> {
+        self.0
+            .iter()
+            .find(|held| held.doc.stands.is_some())
+            .filter(|held| held.doc.stands == Some(false))
+            .map(|held| held.key.timestamp)
     }
 
     /// All that are kept, newest first.
@@ -62,7 +72,7 @@ impl Envelopes {
 
 /// Which fields an envelope has a word on, a bit each.
 fn fields(content: &EnvelopeContent) -> u32 {
-    let EnvelopeContent { quantity, doc } = content;
+    let EnvelopeContent { quantity, stands, doc } = content;
     // Taken apart, so that a new field cannot be forgotten here.
     let OrderDoc {
         platform_status,
@@ -100,6 +110,7 @@ fn fields(content: &EnvelopeContent) -> u32 {
         marketing_opt_in.is_some(),
         !ticket_types.is_empty(),
         quantity.is_some(),
+        stands.is_some(),
     ];
     told.iter().rev().fold(0, |bits, &told| bits << 1 | u32::from(told))
 }

@@ -8,8 +8,7 @@ use super::words::{eventbrite_payment, eventbrite_rank, humanitix_payment, human
 use super::{LAG, SIGHTING};
 use crate::money::Amount;
 use crate::observation::{
-    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, RefundRequests,
-    Void,
+    AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, Fact, OrderCopy, OrderDoc, RefundRequests, Void,
 };
 use crate::time::Micros;
 
@@ -134,11 +133,12 @@ impl State {
     fn envelope(&mut self, envelope: &Envelope) -> bool {
         let timestamp = envelope.timestamp;
         let key = EnvelopeVersion { timestamp, status: envelope.status, hash: envelope.raw.hash };
-        let content = || EnvelopeContent { doc: envelope.doc.clone(), quantity: envelope.quantity };
+        let content =
+            || EnvelopeContent { doc: envelope.doc.clone(), quantity: envelope.quantity, stands: envelope.stands };
         let mut changed = self.envelopes.offer(key, content);
         changed |= raise(&mut self.envelope_quantity, envelope.quantity);
         changed |= raise(&mut self.payment, stated(timestamp, None, envelope.payment));
-        let cancelled = (envelope.status == EnvelopeStatus::Cancelled).then_some(timestamp);
+        let cancelled = (envelope.stands == Some(false)).then_some(timestamp);
         changed |= lower(&mut self.void_first, cancelled.and_then(known));
         if let Some(refund) = &envelope.refund {
             let EnvelopeRefund { amount, at, .. } = *refund;

@@ -147,6 +147,7 @@ pub(super) struct EnvelopeVersion {
 pub(super) struct EnvelopeContent {
     pub doc: OrderDoc,
     pub quantity: Option<i64>,
+    pub stands: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

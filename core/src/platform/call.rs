@@ -164,12 +164,19 @@ pub(super) fn error_of(body: &[u8]) -> Told {
     // Beside the code, or among its details.
     let denied = [value.get("denied_permissions"), value.get("error_detail").and_then(|d| d.get("denied_permissions"))];
     let denied = denied.into_iter().flatten().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-    Told {
-        by_api: code.is_some() || ["statusCode", "status_code"].iter().any(|name| value.get(name).is_some()),
-        code,
-        message: text("message"),
-        denied: denied.filter(|word| is_word(word, b"_-.:/")).take(8).map(str::to_owned).collect(),
-    }
+    let denied: Vec<String> = denied.filter(|word| is_word(word, b"_-.:/")).take(8).map(str::to_owned).collect();
+    let listed = value.get("errors").and_then(Value::as_array).and_then(|list| list.first()?.get("code")?.as_str());
+    let code = code.or_else(|| listed.filter(|code| is_word(code, b"_- ")).map(str::to_owned));
+    // Those in between have codes too, but neither repeat the status in the body nor explain it.
+    let explained = ["statusCode", "status_code", "message", "error_description", "error_detail"];
+    let is_constant = |code: &String| code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let by_api = ["statusCode", "status_code"].iter().any(|name| value.get(name).is_some())
+        || !denied.is_empty()
+        || listed.is_some()
+        || code
+            .as_ref()
+            .is_some_and(|code| is_constant(code) || explained.iter().any(|name| value.get(name).is_some()));
+    Told { by_api, code, message: text("message"), denied }
 }
 
 /// A short word of letters, digits and these: a code, and nothing that could name a person.

@@ -87,6 +87,7 @@ pub fn envelope(timestamp: &str, status: EnvelopeStatus, refund: Option<i64>) ->
     Fact::Envelope(Box::new(Envelope {
         timestamp: at(timestamp),
         status,
+        stands: stands(status),
         payment: None,
         refund: refund.map(|amount| EnvelopeRefund {
             amount: Some(cents(amount)),
@@ -98,6 +99,15 @@ pub fn envelope(timestamp: &str, status: EnvelopeStatus, refund: Option<i64>) ->
         raw: document(&(&doc, status, refund)),
         doc,
     }))
+}
+
+/// What a status alone says about that.
+pub fn stands(status: EnvelopeStatus) -> Option<bool> {
+    match status {
+        EnvelopeStatus::Pending | EnvelopeStatus::Paid => Some(true),
+        EnvelopeStatus::Cancelled => Some(false),
+        EnvelopeStatus::Refunded => None,
+    }
 }
 
 /// A scan at the door.

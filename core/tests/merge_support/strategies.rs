@@ -101,20 +101,21 @@ fn envelope() -> impl Strategy<Value = Envelope> {
     });
     let payment = option::of(select(&[Payment::Unpaid, Payment::Free, Payment::Paid][..]));
     let content = (order_doc(&["paid", "cancelled"]), option::of(refund), option::of(0..4_i64), payment);
-    (version(), status, content, option::of(attendees())).prop_map(|(timestamp, status, content, attendees)| {
+    let said = (status, option::of(any::<bool>()));
+    (version(), said, content, option::of(attendees())).prop_map(|(timestamp, (status, stands), content, attendees)| {
         let (doc, mut refund, quantity, payment) = content;
         if let Some(refund) = &mut refund {
             refund.at = refund.refunded_at.unwrap_or(timestamp);
         }
         let raw = document(&());
-        let mut envelope = Envelope { timestamp, status, doc, payment, refund, quantity, attendees, raw };
+        let mut envelope = Envelope { timestamp, status, stands, doc, payment, refund, quantity, attendees, raw };
         envelope.raw = envelope_document(&envelope);
         envelope
     })
 }
 
 fn envelope_document(envelope: &Envelope) -> boxoffice_core::document::Document {
-    document(&(&envelope.doc, envelope.status, envelope.payment, envelope.refund, envelope.quantity))
+    document(&(&envelope.doc, envelope.status, envelope.stands, envelope.payment, envelope.refund, envelope.quantity))
 }
 
 fn order(words: &'static [&'static str]) -> impl Strategy<Value = OrderCopy> {

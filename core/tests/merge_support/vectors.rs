@@ -88,6 +88,7 @@ fn envelope(observation: &Value) -> Envelope {
     Envelope {
         timestamp,
         status,
+        stands: super::build::stands(status),
         doc: OrderDoc { purchase_total: amount(doc, "total"), ..order_doc(doc, "status") },
         payment: match str(doc, "status").as_str() {
             "pending" => Some(Payment::Unpaid),

@@ -209,6 +209,13 @@ fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// A word for a state, as platforms have them; what is none may be anything, a name too.
+fn shown_word(text: &str) -> String {
+    let is_word =
+        (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    if is_word { text.to_owned() } else { "(not a word)".to_owned() }
+}
+
 /// Text of a stranger as an SQL literal that can be pasted, whatever it holds.
 fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -283,7 +290,8 @@ fn differences(before: Option<&Sale>, after: &Sale) -> Vec<String> {
     say("payment_status", paid(b), paid(after));
     say("void_date", time(b.void_date), time(after.void_date));
     say("purchase_date", time(b.purchase_date), time(after.purchase_date));
-    say("platform_status", b.platform_status.clone(), after.platform_status.clone());
+    let word = |sale: &Sale| sale.platform_status.as_deref().map(shown_word);
+    say("platform_status", word(b), word(after));
     say("fee_amount", money(b, b.fee_amount), money(after, after.fee_amount));
     say("tax_amount", money(b, b.tax_amount), money(after, after.tax_amount));
     say("discount_amount", money(b, b.discount_amount), money(after, after.discount_amount));

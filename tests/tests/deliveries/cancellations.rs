@@ -130,3 +130,48 @@ async fn an_envelope_from_the_far_future_freezes_nothing() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leaves_the_status_out_does_not_undo_a_cancellation() -> Result {
+    let (_db, client) = open().await?;
+    let query = "SELECT refund_status, valid_quantity, refund_amount, kept_amount, payment_status FROM ticket_sales";
+    deliver(&client, &envelope("order.created", "a", "2026-03-01T10:00:00Z", json!({}))).await?;
+    deliver(&client, &envelope("order.cancelled", "a", "2026-03-02T10:00:00Z", json!({}))).await?;
+    let cancelled = line(&client, query).await?;
+    assert!(cancelled.starts_with("cancelled|0|0.00|0.00"), "{cancelled}");
+    let thin = |event_type: &str, at: &str, more: Value| {
+        let mut order = json!({"id": "a", "customer_name": "Ada Again"});
+        order.as_object_mut().into_iter().for_each(|order| order.extend(more.as_object().cloned().unwrap_or_default()));
+        about(event_type, Some(json!(at)), &order)
+    };
+    deliver(&client, &thin("order.updated", "2026-03-03T10:00:00Z", json!({}))).await?;
+    assert_eq!(line(&client, query).await?, cancelled);
+    for (n, more) in [json!({}), json!({"status": "cancelled"})].into_iter().enumerate() {
+        let mut more = more;
+        more["refund_amount"] = json!(30);
+        deliver(&client, &thin("order.refunded", &format!("2026-03-04T1{n}:00:00Z"), more)).await?;
+        assert_eq!(line(&client, query).await?.split('|').take(3).collect::<Vec<_>>(), ["partial", "0", "30.00"]);
+    }
+    // A status that says so brings it back.
+    deliver(&client, &thin("order.updated", "2026-03-05T10:00:00Z", json!({"status": "complete"}))).await?;
+    assert_ne!(line(&client, "SELECT valid_quantity FROM ticket_sales").await?, "0");
+    assert_eq!(lines(&client, "SELECT * FROM check_consistency()").await?, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_of_nothing_says_so_and_of_more_than_was_paid_is_cut() -> Result {
+    let (_db, client) = open().await?;
+    for order in ["none", "more"] {
+        deliver(&client, &envelope("order.created", order, "2026-03-01T10:00:00Z", json!({}))).await?;
+    }
+    let nothing = json!({"status": "refunded", "refund_amount": 0});
+    let receipt = deliver(&client, &envelope("order.refunded", "none", "2026-03-02T10:00:00Z", nothing)).await?;
+    let notes = format!("SELECT notes::text FROM webhook_logs WHERE id = {}", receipt.log_id.unwrap_or_default());
+    assert!(line(&client, &notes).await?.contains("is 0: nothing was given back"));
+    let more = json!({"refund_amount": 10_000});
+    deliver(&client, &envelope("order.refunded", "more", "2026-03-02T10:00:00Z", more)).await?;
+    let sale = "SELECT platform_order_id, refund_status, total_amount - refund_amount - kept_amount FROM ticket_sales ORDER BY 1";
+    assert_eq!(lines(&client, sale).await?, ["more|refunded|0.00", "none|none|0.00"]);
+    Ok(())
+}

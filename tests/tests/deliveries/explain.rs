@@ -193,3 +193,14 @@ async fn it_writes_nothing_and_shows_nobodys_data() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_puts_in_the_place_of_a_word_is_not_shown() -> Result {
+    let (_db, client) = open().await?;
+    for status in ["paid\u{1b}[31m\nx; 9 attendees written", "Ada Lovelace ada@x.org", ""] {
+        let body = envelope("order.created", "a", "2026-03-01T10:00:00Z", json!({"status": status}));
+        let said = explain(&client, "humanitix", &signed(&body), &body).await?.join("\n");
+        assert!(!said.contains('\u{1b}') && !said.contains("Lovelace") && !said.contains("9 attendees"), "{said}");
+    }
+    Ok(())
+}

@@ -108,6 +108,7 @@ async fn a_secret_that_is_refused_is_not_logged() -> Result {
         format!("set_webhook_secret('humanitix', '{SECRET} ', previous_valid_until => now())"),
         format!("set_path_token('eventbrite', '{TOKEN}!')"),
         format!("set_path_token('nobody', '{TOKEN}')"),
+        format!("set_webhook_secret('{SECRET}', 'humanitix')"),
         format!("set_secret('humanitix', 'signature', '{SECRET} ', NULL)"),
         format!("set_secret('humanitix', 'nothing', '{SECRET}', NULL)"),
     ] {

@@ -211,6 +211,10 @@ async fn asking_without_a_worker_that_holds_the_credential_is_refused() -> Resul
     let failed = refusal(&client, "SELECT sync_event('ours')").await?;
     assert_eq!(failed.message, "no worker has announced the credential \"humanitix/second\"");
     assert!(failed.hint.is_some_and(|hint| hint.contains("configure_event_sync")));
+    assert_eq!(line(&client, unheld).await?, "1");
+    // One of which there is no row at all.
+    line(&client, "SELECT remove_account('humanitix', 'second'), remove_account('humanitix', 'default')").await?;
+    assert_eq!(line(&client, unheld).await?, "1");
     Ok(())
 }
 

@@ -118,6 +118,7 @@ pub(super) struct EnvelopeV1 {
     pub status: u8,
     pub hash: [u8; 16],
     pub quantity: Option<i64>,
+    pub stands: Option<bool>,
     pub doc: OrderDocV1,
 }
 

@@ -162,6 +162,7 @@ impl<'a> Texts<'a> {
             },
             hash: held.key.hash,
             quantity: held.doc.quantity,
+            stands: held.doc.stands,
             doc: self.order(base, &held.doc.doc),
         }
     }

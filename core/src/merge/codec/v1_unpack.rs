@@ -46,7 +46,8 @@ impl TryFrom<StateV1<'_>> for State {
                 _ => return Err(damaged("an unknown envelope status")),
             };
             let key = EnvelopeVersion { timestamp: base.instant(held.timestamp), status, hash: held.hash };
-            let content = EnvelopeContent { doc: texts.order(base, held.doc)?, quantity: held.quantity };
+            let content =
+                EnvelopeContent { doc: texts.order(base, held.doc)?, quantity: held.quantity, stands: held.stands };
             envelopes.offer(key, || content);
         }
         let mut attendees = BTreeMap::new();

@@ -258,6 +258,13 @@ mod tests {
         let inside = r#"{"error":"NOT_AUTHORIZED","error_detail":{"denied_permissions":["a","b"]}}"#;
         assert_eq!(judge(inside), Answer::Refused("HTTP 403 NOT_AUTHORIZED (denied: a, b)".into()));
         assert_eq!(judge(r#"{"status_code":403}"#), Answer::Refused("HTTP 403".into()));
+        let nameless = r#"{"denied_permissions":["event.orders:read"],"message":"no"}"#;
+        assert_eq!(judge(nameless), Answer::Refused("HTTP 403 (denied: event.orders:read)".into()));
+        let listed = r#"{"status":403,"errors":[{"code":"NOT_AUTHORIZED"}]}"#;
+        assert_eq!(judge(listed), Answer::Refused("HTTP 403 NOT_AUTHORIZED".into()));
+        // JSON of a CDN.
+        let between = r#"{"error":"Forbidden","reference":"18.abc"}"#;
+        assert!(matches!(judge(between), Answer::Trouble { everywhere: true, .. }));
     }
 
     #[test]

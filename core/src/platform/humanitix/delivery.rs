@@ -113,7 +113,13 @@ fn envelope(
     let envelope = Envelope {
         timestamp: version,
         status: said.status,
-        payment: said.payment.or(refunds.then_some(Payment::Paid)),
+        stands: said.stands,
+        // What was given back had been paid.
+        payment: said.payment.or(said
+            .refunded
+            .flatten()
+            .filter(|amount| *amount > Amount::ZERO)
+            .map(|_| Payment::Paid)),
         refund,
         quantity: if lines.any { lines.quantity } else { people.or(lines.quantity) },
         doc,
@@ -231,6 +237,7 @@ fn order_doc(order: Object<'_>, event: Option<&EventCopy>) -> Result<(OrderDoc, 
 /// What is said about the order as a whole, about its payment and about a refund.
 struct Said {
     status: EnvelopeStatus,
+    stands: Option<bool>,
     payment: Option<Payment>,
     /// It speaks of a refund, of that amount; without one of everything.
     refunded: Option<Option<Amount>>,
@@ -242,11 +249,14 @@ fn status(kind: Kind, order: Object<'_>, currency: Option<Currency>) -> Result<S
     let read = |name, text: &Option<String>| {
         let word = Word::of(text.as_deref()?);
         if word.is_none() {
-            order.note(name, "is not one that we know; the order is taken as one that stands");
+            order.note(name, "is not one that we know, and decides nothing");
         }
-        Some(word.unwrap_or(Word { status: EnvelopeStatus::Paid, payment: None }))
+        Some(word.unwrap_or(Word { status: EnvelopeStatus::Paid, payment: None, stands: None }))
     };
     let words = [read("status", &status), read("financialStatus", &financial)];
+    let is_cancelled = kind == Kind::Cancelled || words.iter().flatten().any(|word| word.stands == Some(false));
+    // `financialStatus` stays `paid` when the order is cancelled.
+    let stands = if is_cancelled { Some(false) } else { words[0].as_ref().and_then(|word| word.stands) };
     let said = words.iter().flatten().map(|word| word.status).max();
     // `financialStatus` says more of the payment; `complete` may stand beside it.
     let payment = words.iter().rev().flatten().find_map(|word| word.payment);
@@ -262,18 +272,22 @@ fn status(kind: Kind, order: Object<'_>, currency: Option<Currency>) -> Result<S
     }
 
     let given = order.amount(&["refund_amount", "refundAmount"], currency)?;
+    if status == EnvelopeStatus::Refunded && given == Some(Amount::ZERO) {
+        order.note("refund_amount", "is 0: nothing was given back");
+    }
     let totals = order.object("totals", "data.order.totals");
     let refunds = totals.map_or(Ok(None), |totals| totals.amount(&["refunds"], currency))?;
     // Outside a refund `totals.refunds` is there as well, and 0.
     let amount = given.or(refunds.filter(|refunds| *refunds > Amount::ZERO || status == EnvelopeStatus::Refunded));
     let refunded = (amount.is_some() || status == EnvelopeStatus::Refunded).then_some(amount);
-    Ok(Said { status, payment, refunded })
+    Ok(Said { status, stands, payment, refunded })
 }
 
 /// What a word for the state of an order means.
 struct Word {
     status: EnvelopeStatus,
     payment: Option<Payment>,
+    stands: Option<bool>,
 }
 
 impl Word {
@@ -288,6 +302,11 @@ impl Word {
             "paid" | "complete" | "completed" | "partiallyrefunded" => (EnvelopeStatus::Paid, Some(Payment::Paid)),
             _ => return None,
         };
-        Some(Word { status, payment })
+        let stands = match status {
+            EnvelopeStatus::Pending | EnvelopeStatus::Paid => Some(true),
+            EnvelopeStatus::Cancelled => Some(false),
+            EnvelopeStatus::Refunded => None,
+        };
+        Some(Word { status, payment, stands })
     }
 }
