@@ -6,28 +6,27 @@
 //! 1. `observe`: every [`Fact`] is turned, by a pure function of the fact alone, into values for registers.
 //! 2. `state`: every register is a maximum (or minimum) over a total order, so a [`State`] is a semilattice: any
 //!    order, any duplication, any batching of the same facts gives the same state. Nothing is ever patched or deleted.
-//! 3. `derive_humanitix`, `derive_eventbrite` and `attendee`: what people read is a pure function of the registers.
+//! 3. `derive_listed`, `derive_swept` and `attendee`: what people read is a pure function of the registers.
 //! 4. `codec`: the stored form of a state. `follow_up`: what has to be asked again for the rules to hold.
 //!
 //! The sections named in comments are those of the merge rules in `docs/DESIGN.md`.
 
 mod attendee;
 mod codec;
-mod derive_eventbrite;
-mod derive_humanitix;
+mod derive_listed;
+mod derive_swept;
 mod envelopes;
 mod follow_up;
 mod money;
 mod observe;
 mod state;
-pub(crate) mod words;
 
 pub use follow_up::Look;
 pub use state::State;
 
 use crate::money::{Amount, Currency};
 use crate::observation::{Fact, Payment};
-use crate::platform::Platform;
+use crate::platform::{Family, Platform};
 use crate::time::Micros;
 
 const MINUTE: Micros = 60_000_000;
@@ -58,9 +57,9 @@ impl State {
         let shown = self.api.is_some()
             || self.envelopes.newest().is_some()
             || self.attendees.values().any(|held| held.own.is_some());
-        let mut derived = shown.then(|| match platform {
-            Platform::Eventbrite => derive_eventbrite::derive(self),
-            Platform::Humanitix => derive_humanitix::derive(self),
+        let mut derived = shown.then(|| match platform.family() {
+            Family::Listed => derive_listed::derive(self, platform),
+            Family::Swept => derive_swept::derive(self, platform),
         })?;
         derived.sale.unlisted_at = self.orders_swept.filter(|_| self.missing_from_sweep() && !self.order_gone());
         Some(derived)

@@ -31,42 +31,28 @@ pub struct Observation {
 /// One thing seen; what each contributes is section 3 of the merge rules in `docs/DESIGN.md`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
-    /// Humanitix API order.
-    HumanitixOrder {
+    /// An order of the platform's API; nothing is known from a cart (`in_progress`).
+    Order {
         /// When we asked.
         fetched_at: Option<Micros>,
-        /// The order copy.
-        order: OrderCopy,
-    },
-    /// Humanitix API ticket.
-    HumanitixTicket {
-        /// When we asked.
-        fetched_at: Option<Micros>,
-        /// The ticket copy.
-        ticket: AttendeeCopy,
-    },
-    /// Signed envelope of the Humanitix bridge convention.
-    Envelope(Box<Envelope>),
-    /// Eventbrite API order; nothing is known from a cart (`in_progress`).
-    EventbriteOrder {
-        /// When we asked.
-        fetched_at: Option<Micros>,
-        /// Checkout is still running (`time_remaining` is not null): not a sale.
+        /// Checkout is still running: not a sale.
         in_progress: bool,
         /// The order copy, without attendees and refund requests.
         order: Box<OrderCopy>,
-        /// The complete list of attendees, when the order was expanded with it.
+        /// The complete list of attendees, where the order came with it.
         attendees: Option<Vec<AttendeeCopy>>,
-        /// The refund requests, when the order was expanded with them.
+        /// The refund requests, where the order came with them.
         refund_requests: Option<RefundRequests>,
     },
-    /// Eventbrite API attendee.
-    EventbriteAttendee {
+    /// An attendee (ticket) of the platform's API.
+    Attendee {
         /// When we asked.
         fetched_at: Option<Micros>,
         /// The attendee copy.
         attendee: AttendeeCopy,
     },
+    /// A whole order, pushed at us.
+    Envelope(Box<Envelope>),
     /// The platform answered 404 for the order, or for one attendee of it.
     Gone {
         /// The attendee, or `None` for the order itself.
@@ -111,10 +97,7 @@ impl Fact {
             copy.doc.check_in_date.iter_mut().for_each(bound);
         };
         match self {
-            Fact::HumanitixOrder { order, .. } => bound(&mut order.version),
-            Fact::HumanitixTicket { ticket: copy, .. } | Fact::EventbriteAttendee { attendee: copy, .. } => {
-                attendee(&mut bound, copy);
-            }
+            Fact::Attendee { attendee: copy, .. } => attendee(&mut bound, copy),
             Fact::Envelope(envelope) => {
                 bound(&mut envelope.timestamp);
                 envelope.refund.iter_mut().for_each(|refund| {
@@ -123,7 +106,7 @@ impl Fact {
                 });
                 envelope.attendees.iter_mut().flatten().for_each(|copy| attendee(&mut bound, copy));
             }
-            Fact::EventbriteOrder { order, attendees, refund_requests, .. } => {
+            Fact::Order { order, attendees, refund_requests, .. } => {
                 bound(&mut order.version);
                 attendees.iter_mut().flatten().for_each(|copy| attendee(&mut bound, copy));
                 refund_requests.iter_mut().filter_map(|r| r.processed_date.as_mut()).for_each(&mut bound);
@@ -149,12 +132,22 @@ impl EventCopy {
 /// A copy of an order as a platform showed it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderCopy {
-    /// Humanitix `updatedAt`, Eventbrite `changed`.
+    /// The platform's own time of the last change (`updatedAt`, `changed`); that of the fetch where it states none.
     pub version: Micros,
     /// What it says.
     pub doc: OrderDoc,
+    /// What its word for the state of the order means.
+    pub standing: Standing,
     /// The document as it is stored.
     pub raw: Document,
+}
+
+impl OrderCopy {
+    /// A copy as that platform means it.
+    #[must_use]
+    pub fn of(platform: Platform, version: Micros, doc: OrderDoc, raw: Document) -> OrderCopy {
+        OrderCopy { version, standing: platform.standing(&doc), doc, raw }
+    }
 }
 
 /// The normalised content of an order copy.
@@ -192,6 +185,28 @@ pub struct OrderDoc {
     pub marketing_opt_in: Option<bool>,
     /// Distinct ticket type names, where the copy has lines.
     pub ticket_types: Vec<String>,
+}
+
+/// What a copy of an order says of its refund, of its being void and of its payment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Of copies of one version the higher one is the later. [`Family::Listed`](crate::platform::Family::Listed): 1 void, 2
+    /// refunded. [`Family::Swept`](crate::platform::Family::Swept): 1 refunded in part, 2 wholly.
+    pub rank: u8,
+    /// Something of it was refunded.
+    pub refunded: bool,
+    /// It is no more.
+    pub void: bool,
+    /// Whether it was paid.
+    pub payment: Option<Payment>,
+}
+
+impl OrderDoc {
+    /// Whether its word for the state of the order is one of these.
+    #[must_use]
+    pub fn says(&self, words: &[&str]) -> bool {
+        self.platform_status.as_deref().is_some_and(|said| words.iter().any(|word| said.eq_ignore_ascii_case(word)))
+    }
 }
 
 /// Whether an order was paid. The order is the merge rank of words of one moment.
@@ -378,6 +393,8 @@ pub struct EventCopy {
     pub currency: Option<Currency>,
     /// The platform's own word for its state.
     pub platform_status: Option<String>,
+    /// Whether that word means that tickets are on sale; `None` where it says nothing.
+    pub on_sale: Option<bool>,
     /// Public page.
     pub url: Option<String>,
     /// Its dates, where it has several, deleted ones included: their tickets are still of that date.

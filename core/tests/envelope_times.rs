@@ -15,7 +15,7 @@ fn at(text: &str) -> Micros {
 }
 
 fn read(body: &Value, arrived: &str) -> (Vec<Observation>, Vec<String>) {
-    let platform = Platform::Humanitix;
+    let platform = Platform::from_name("humanitix").unwrap();
     let settings = platform.default_settings();
     let delivery = platform.webhook(&settings, &Headers::default(), body.to_string().as_bytes(), at(arrived)).unwrap();
     let Effect::Apply(facts) = delivery.effect else { panic!("not applied: {body}") };
@@ -153,7 +153,7 @@ fn status(bodies: &[(&Value, &str)]) -> RefundStatus {
             for fact in facts.iter().cycle().skip(first).take(facts.len()) {
                 state.observe(fact);
             }
-            state.derive(Platform::Humanitix).unwrap().sale.refund_status
+            state.derive(Platform::from_name("humanitix").unwrap()).unwrap().sale.refund_status
         })
         .collect();
     assert!(shown.windows(2).all(|pair| pair[0] == pair[1]), "depends on the order: {shown:?}");

@@ -30,7 +30,7 @@ fn read(platform: Platform, kind: ResourceKind, body: &[u8]) {
 }
 
 fn everything(body: &[u8]) {
-    for platform in Platform::ALL {
+    for platform in Platform::all() {
         deliver(platform, body);
         for kind in ResourceKind::ALL {
             read(platform, kind, body);
@@ -91,7 +91,7 @@ fn remove(value: &mut Value, path: &[String]) {
 
 fn fixtures() -> Vec<Fixture> {
     let mut found = Vec::new();
-    for platform in Platform::ALL {
+    for platform in Platform::all() {
         let folder = format!("{}/tests/fixtures/{}", env!("CARGO_MANIFEST_DIR"), platform.as_str());
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -8,7 +8,7 @@ use boxoffice_core::observation::EnvelopeStatus::{Cancelled, Paid, Pending, Refu
 use boxoffice_core::observation::{AttendeeDoc, Fact, Void};
 use boxoffice_core::platform::Platform;
 use merge_support::build::*;
-use merge_support::folded;
+use merge_support::{folded, named};
 
 use AttendeeStatus::{CheckedIn, Registered};
 
@@ -32,11 +32,11 @@ fn permute(facts: &mut [Fact], fixed: usize, check: &mut impl FnMut(&[Fact])) {
 }
 
 fn eventbrite(facts: &[Fact]) -> Derived {
-    rows(Platform::Eventbrite, facts)
+    rows(named("eventbrite"), facts)
 }
 
 fn humanitix_rows(facts: &[Fact]) -> Derived {
-    rows(Platform::Humanitix, facts)
+    rows(named("humanitix"), facts)
 }
 
 fn attendee<'a>(rows: &'a Derived, id: &str) -> &'a Attendee {
@@ -242,14 +242,14 @@ fn refunded_order_with_a_newer_valid_attendee() {
 #[test]
 fn facts_that_show_nothing() {
     let cart = match unexpanded("10:00", "10:01", "started", 6738) {
-        Fact::EventbriteOrder { fetched_at, order, attendees, refund_requests, .. } => {
-            Fact::EventbriteOrder { fetched_at, in_progress: true, order, attendees, refund_requests }
+        Fact::Order { fetched_at, order, attendees, refund_requests, .. } => {
+            Fact::Order { fetched_at, in_progress: true, order, attendees, refund_requests }
         }
         other => other,
     };
     let facts =
         [cart, scan("a", "10:00", true), gone(None, "11:00"), gone(Some("b"), "11:00"), Fact::OrdersSwept(at("12:00"))];
-    assert_eq!(folded(&facts).derive(Platform::Eventbrite), None);
+    assert_eq!(folded(&facts).derive(named("eventbrite")), None);
     // With a copy of one attendee the order is shown, and the attendees known only by a scan or a 404 are not.
     let rows = eventbrite(&[alone("10:00", valid("c", "9:00")), scan("a", "10:00", true), gone(Some("b"), "11:00")]);
     assert_eq!(rows.attendees.len(), 1);

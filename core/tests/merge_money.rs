@@ -10,7 +10,7 @@ use boxoffice_core::observation::{
 };
 use boxoffice_core::platform::Platform;
 use merge_support::build::*;
-use merge_support::{document, folded};
+use merge_support::{document, folded, named};
 
 /// The rows, checked to be the same in every order of the facts, and that nothing of the charge is lost.
 fn rows(platform: Platform, facts: &[Fact]) -> Derived {
@@ -27,11 +27,11 @@ fn rows(platform: Platform, facts: &[Fact]) -> Derived {
 }
 
 fn eventbrite(facts: &[Fact]) -> Derived {
-    rows(Platform::Eventbrite, facts)
+    rows(named("eventbrite"), facts)
 }
 
 fn humanitix_rows(facts: &[Fact]) -> Derived {
-    rows(Platform::Humanitix, facts)
+    rows(named("humanitix"), facts)
 }
 
 /// Refund, kept and net in minor units, and the void part of the charge.
@@ -58,10 +58,10 @@ fn order(changed: &str, status: &str, gross: i64, processed: Option<i64>, attend
         purchased: Some(at("9:00")),
         ..OrderDoc::default()
     };
-    Fact::EventbriteOrder {
+    Fact::Order {
         fetched_at: Some(at("20:00")),
         in_progress: false,
-        order: Box::new(OrderCopy { version: at(changed), raw: document(&(&doc, processed)), doc }),
+        order: Box::new(OrderCopy::of(named("eventbrite"), at(changed), doc.clone(), document(&(&doc, processed)))),
         attendees: Some(attendees.to_vec()),
         refund_requests: processed.map(|amount| RefundRequests {
             processed: cents(amount),
@@ -121,12 +121,12 @@ fn everything_refunded_leaves_nothing_net() {
     }
     // Without its attendees what is stated has to cover the whole order less its fees.
     for (processed, expected) in [(6000, [6000, 738, 0, 0]), (3000, [6738, 0, 0, 0])] {
-        let Fact::EventbriteOrder { fetched_at, order, refund_requests, .. } =
+        let Fact::Order { fetched_at, order, refund_requests, .. } =
             order("10:00", "refunded", 6738, Some(processed), &[])
         else {
             panic!("an order")
         };
-        let alone = Fact::EventbriteOrder { fetched_at, in_progress: false, order, attendees: None, refund_requests };
+        let alone = Fact::Order { fetched_at, in_progress: false, order, attendees: None, refund_requests };
         assert_eq!(money(&eventbrite(&[alone])), expected);
     }
 }
@@ -251,10 +251,7 @@ fn box_office(updated: &str, status: &str, refunds: i64) -> Fact {
         purchased: Some(at("9:00")),
         ..OrderDoc::default()
     };
-    Fact::HumanitixOrder {
-        fetched_at: Some(at("20:00")),
-        order: OrderCopy { version: at(updated), raw: document(&doc), doc },
-    }
+    bare_order(Some(at("20:00")), OrderCopy::of(named("humanitix"), at(updated), doc.clone(), document(&doc)))
 }
 
 fn admission(id: &str, version: &str, void: Void, price: i64) -> Fact {
@@ -475,8 +472,8 @@ fn nothing_comes_back_of_what_was_never_paid() {
         purchase_total: Some(cents(0)),
         ..OrderDoc::default()
     };
-    let order = OrderCopy { version: at("10:00"), raw: document(&doc), doc };
-    let free = Fact::HumanitixOrder { fetched_at: Some(at("20:00")), order };
+    let order = OrderCopy::of(named("humanitix"), at("10:00"), doc.clone(), document(&doc));
+    let free = bare_order(Some(at("20:00")), order);
     let rows = humanitix_rows(&[free, admission("a", "9:00", Void::Valid, 0)]);
     let sale = &rows.sale;
     assert_eq!((sale.refund_status, sale.refund_date, sale.valid_quantity), (RefundStatus::Cancelled, None, Some(0)));

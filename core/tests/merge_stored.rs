@@ -12,9 +12,8 @@ use boxoffice_core::observation::{
     AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, Payment,
     RefundRequests, Void,
 };
-use boxoffice_core::platform::Platform;
 use merge_support::build::*;
-use merge_support::{document, folded};
+use merge_support::{document, folded, named};
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -61,10 +60,10 @@ fn eventbrite_facts() -> Vec<Fact> {
             purchased: Some(at("9:58:12")),
             ..OrderDoc::default()
         };
-        Fact::EventbriteOrder {
+        Fact::Order {
             fetched_at: Some(at(fetched)),
             in_progress: false,
-            order: Box::new(OrderCopy { version: at(changed), raw: document(&doc), doc }),
+            order: Box::new(OrderCopy::of(named("eventbrite"), at(changed), doc.clone(), document(&doc))),
             attendees: Some(listed),
             refund_requests: Some(RefundRequests {
                 processed: cents(6738 - gross),
@@ -122,7 +121,7 @@ fn eventbrite_attendee(id: &str, name: &str) -> Attendee {
 fn version_1_of_an_eventbrite_order() {
     let state = frozen(include_str!("fixtures/merge_state_v1_eventbrite.hex"));
     assert_eq!(state, folded(&eventbrite_facts()), "the bytes hold these facts");
-    let rows = state.derive(Platform::Eventbrite).expect("rows");
+    let rows = state.derive(named("eventbrite")).expect("rows");
     assert_eq!(
         rows.sale,
         Sale {
@@ -213,7 +212,7 @@ fn humanitix_facts() -> Vec<Fact> {
 fn version_1_of_a_humanitix_order() {
     let state = frozen(include_str!("fixtures/merge_state_v1_humanitix.hex"));
     assert_eq!(state, folded(&humanitix_facts()), "the bytes hold these facts");
-    let rows = state.derive(Platform::Humanitix).expect("rows");
+    let rows = state.derive(named("humanitix")).expect("rows");
     assert_eq!(
         rows.sale,
         Sale {

@@ -3,7 +3,7 @@
 use super::state::State;
 use super::{GONE, LAG};
 use crate::observation::Void;
-use crate::platform::Platform;
+use crate::platform::{Family, Platform};
 use crate::time::Micros;
 
 /// A look that is due later.
@@ -61,9 +61,9 @@ impl State {
                 order = Some(held.key.version);
             }
         }
-        // Humanitix has no listing of its own: envelopes list, and nobody can look at an envelope again.
-        let listing =
-            self.list.filter(|list| platform == Platform::Eventbrite && !list.settled && self.list != before.list);
+        // Where tickets are a list of their own only envelopes list, and nobody can look at an envelope again.
+        let family = platform.family();
+        let listing = self.list.filter(|list| family == Family::Listed && !list.settled && self.list != before.list);
         for (id, held) in &self.attendees {
             let Some(own) = &held.own else { continue };
             let absent = |list| held.list.map(|listed| listed.listing) != Some(list);
@@ -77,10 +77,10 @@ impl State {
             let old = before.attendees.get(id).and_then(|held| held.own.as_ref());
             let tie = old.is_some_and(|old| old.key != own.key && old.key.version == own.key.version);
             if tie && own.key.api && !own.key.settled && own.key.seen.is_some() {
-                match platform {
+                match family {
                     // The order brings its attendees.
-                    Platform::Eventbrite => order = order.max(Some(own.key.version)),
-                    Platform::Humanitix => {
+                    Family::Listed => order = order.max(Some(own.key.version)),
+                    Family::Swept => {
                         looks.push(Look { attendee_id: Some(id.clone()), at: own.key.version.saturating_add(LAG) });
                     }
                 }

@@ -4,7 +4,6 @@ use super::state::{
     AttendeeState, AttendeeVersion, EnvelopeContent, EnvelopeVersion, Listed, Listing, OrderVersion, Price, Refunded,
     Requests, SaleMoney, Scan, Standing, State, Stated, lower, offer, raise,
 };
-use super::words::{eventbrite_payment, eventbrite_rank, humanitix_payment, humanitix_rank, humanitix_void};
 use super::{LAG, SIGHTING};
 use crate::money::Amount;
 use crate::observation::{
@@ -16,26 +15,20 @@ impl State {
     /// Adds one fact; true exactly when a register changed, so that a known or older fact costs no write.
     pub fn observe(&mut self, fact: &Fact) -> bool {
         match fact {
-            Fact::HumanitixOrder { fetched_at, order } => self.humanitix_order(*fetched_at, order),
-            Fact::HumanitixTicket { fetched_at, ticket } => {
-                self.api_attendee(*fetched_at, ticket, true, ticket.version)
-            }
             Fact::Envelope(envelope) => self.envelope(envelope),
             // A cart is not a sale: it may never become one, and its amounts are provisional.
-            Fact::EventbriteOrder { in_progress: true, .. } => false,
-            Fact::EventbriteOrder { fetched_at, order, attendees, refund_requests, .. } => {
-                let mut changed = self.eventbrite_order(*fetched_at, order);
+            Fact::Order { in_progress: true, .. } => false,
+            Fact::Order { fetched_at, order, attendees, refund_requests, .. } => {
+                let mut changed = self.order(*fetched_at, order);
                 if let Some(attendees) = attendees {
-                    changed |= self.eventbrite_listing(*fetched_at, order.version, attendees);
+                    changed |= self.listing(*fetched_at, order.version, attendees);
                 }
                 if let Some(requests) = refund_requests {
                     changed |= self.refund_requests(*fetched_at, order.version, requests);
                 }
                 changed
             }
-            Fact::EventbriteAttendee { fetched_at, attendee } => {
-                self.eventbrite_attendee(*fetched_at, attendee, true, attendee.version)
-            }
+            Fact::Attendee { fetched_at, attendee } => self.api_attendee(*fetched_at, attendee, true, attendee.version),
             Fact::Gone { attendee_id: None, fetched_at } => raise(&mut self.gone, Some(*fetched_at)),
             Fact::Gone { attendee_id: Some(id), fetched_at } => raise(&mut self.attendee(id).gone, Some(*fetched_at)),
             Fact::Scan { attendee_id, scan_id, at, entry } => {
@@ -46,41 +39,30 @@ impl State {
         }
     }
 
-    fn humanitix_order(&mut self, fetched_at: Option<Micros>, order: &OrderCopy) -> bool {
-        let rank = humanitix_rank(&order.doc);
-        let refunds = order.doc.refunds.unwrap_or_default();
-        let key = order_version(fetched_at, order, rank, refunds);
-        let refunded = (rank > 0 || refunds > Amount::ZERO).then_some(order.version);
-        let void = humanitix_void(&order.doc).then_some(order.version);
-        offer(&mut self.api, key, || order.doc.clone())
-            | lower(&mut self.refund_first, refunded.and_then(known))
-            | lower(&mut self.void_first, void.and_then(known))
-            | raise(&mut self.payment, stated(order.version, fetched_at, humanitix_payment(&order.doc)))
-            | raise(&mut self.seen, fetched_at.map(sighting))
-    }
-
-    fn eventbrite_order(&mut self, fetched_at: Option<Micros>, order: &OrderCopy) -> bool {
-        let rank = eventbrite_rank(&order.doc);
-        let gross = order.doc.total;
-        let key = order_version(fetched_at, order, rank, Amount::ZERO.saturating_sub(gross.unwrap_or_default()));
-        let mut changed = offer(&mut self.api, key, || order.doc.clone());
-        if let Some(gross) = gross {
-            changed |= offer(&mut self.sale, (gross, key), || SaleMoney::of(&order.doc));
-            changed |= lower(&mut self.low, Some((gross, order.version)));
+    fn order(&mut self, fetched_at: Option<Micros>, order: &OrderCopy) -> bool {
+        let (version, standing, doc) = (order.version, order.standing, &order.doc);
+        // Where only a total is stated it is what is left: the highest is that of the purchase.
+        let left = doc.total.filter(|_| doc.purchase_total.is_none() && doc.refunds.is_none());
+        let money = left.map_or(doc.refunds.unwrap_or_default(), |left| Amount::ZERO.saturating_sub(left));
+        let key = order_version(fetched_at, order, standing.rank, money);
+        let mut changed = offer(&mut self.api, key, || doc.clone());
+        if let Some(left) = left {
+            changed |= offer(&mut self.sale, (left, key), || SaleMoney::of(doc));
+            changed |= lower(&mut self.low, Some((left, version)));
         }
-        changed |= lower(&mut self.refund_first, (rank == 2).then_some(order.version).and_then(known));
-        changed |= lower(&mut self.void_first, (rank > 0).then_some(order.version).and_then(known));
-        changed |= raise(&mut self.payment, stated(order.version, fetched_at, eventbrite_payment(&order.doc)));
+        changed |= lower(&mut self.refund_first, standing.refunded.then_some(version).and_then(known));
+        changed |= lower(&mut self.void_first, standing.void.then_some(version).and_then(known));
+        changed |= raise(&mut self.payment, stated(version, fetched_at, standing.payment));
         changed | raise(&mut self.seen, fetched_at.map(sighting))
     }
 
-    fn eventbrite_listing(&mut self, fetched_at: Option<Micros>, version: Micros, attendees: &[AttendeeCopy]) -> bool {
+    fn listing(&mut self, fetched_at: Option<Micros>, version: Micros, attendees: &[AttendeeCopy]) -> bool {
         let listing = Listing { version, settled: settled(version, fetched_at) };
         let mut changed = raise(&mut self.list, Some(listing));
         for copy in attendees {
             let listed = Listed { listing, version: copy.version, standing: Standing::of(&copy.doc) };
             // What happened to an attendee need not raise its own version; then the order's says when.
-            changed |= self.eventbrite_attendee(fetched_at, copy, false, version.max(copy.version));
+            changed |= self.api_attendee(fetched_at, copy, false, version.max(copy.version));
             changed |= raise(&mut self.attendee(&copy.id).list, Some(listed));
         }
         changed
@@ -92,21 +74,6 @@ impl State {
         raise(&mut self.requests, Some(Requests { version, processed, seen: fetched_at, pending }))
             | lower(&mut self.refund_given, processed_date)
             | lower(&mut self.refund_first, undated.then_some(version).and_then(known))
-    }
-
-    fn eventbrite_attendee(
-        &mut self,
-        fetched_at: Option<Micros>,
-        copy: &AttendeeCopy,
-        alone: bool,
-        shown_at: Micros,
-    ) -> bool {
-        let checked_in = copy.doc.checked_in.then(|| copy.doc.check_in_date.or(known(copy.version))).flatten();
-        let changed = self.api_attendee(fetched_at, copy, alone, shown_at);
-        let held = self.attendee(&copy.id);
-        changed
-            | raise(&mut held.paid, stated(copy.version, fetched_at, copy.paid))
-            | lower(&mut held.checked_in_first, checked_in)
     }
 
     /// `shown_at`: the version that counts as the time of what the copy shows.
@@ -123,11 +90,14 @@ impl State {
         };
         // Only a valid copy is a sighting: a platform may keep showing what it has voided.
         let valid = fetched_at.filter(|_| copy.doc.void == Void::Valid);
+        let undated = (copy.doc.checked_in && copy.doc.check_in_date.is_none()).then_some(copy.version).and_then(known);
         let held = self.attendee(&copy.id);
         offer(&mut held.own, key, || copy.doc.clone())
             | raise(&mut held.price, price(copy, true))
             | raise(&mut held.seen, valid.map(sighting))
             | held.voided(copy.doc.void, shown_at)
+            | raise(&mut held.paid, stated(copy.version, fetched_at, copy.paid))
+            | lower(&mut held.checked_in_first, undated)
     }
 
     fn envelope(&mut self, envelope: &Envelope) -> bool {

@@ -17,9 +17,9 @@ pub(super) type Hash = [u8; 16];
 pub struct State {
     /// Newest copy from the platform's API.
     pub(super) api: Option<Held<OrderVersion, OrderDoc>>,
-    /// Eventbrite: the copy with the highest gross, which is the one before any refund.
+    /// Where only what is left is stated: the copy with the highest total, which is the one before any refund.
     pub(super) sale: Option<Held<(Amount, OrderVersion), SaleMoney>>,
-    /// Eventbrite, minimum: the lowest gross and the oldest version that shows it.
+    /// The same, minimum: the lowest total and the oldest version that shows it.
     pub(super) low: Option<(Amount, Micros)>,
     /// Newest complete listing of the attendees.
     pub(super) list: Option<Listing>,
@@ -60,13 +60,13 @@ pub(super) struct AttendeeState {
     pub list: Option<Listed>,
     /// Price at purchase: the highest ever seen, because platforms show less of what they have voided.
     pub price: Option<Price>,
-    /// Eventbrite: newest word about its payment.
+    /// Newest word about its payment.
     pub paid: Option<Stated<bool>>,
     /// Minimum: versions of copies that show it refunded.
     pub refund_first: Option<Micros>,
     /// Minimum: versions of copies that show it void.
     pub void_first: Option<Micros>,
-    /// Eventbrite, minimum: when it was first seen checked in.
+    /// Minimum: when it was first seen checked in, where the platform does not say since when.
     pub checked_in_first: Option<Micros>,
     /// Last sighting as valid by our own GET, rounded down.
     pub seen: Option<Micros>,
@@ -88,9 +88,9 @@ pub(super) struct OrderVersion {
     pub version: Micros,
     /// Fetched so late after its version that it contains every change of it.
     pub settled: bool,
-    /// Humanitix: 1 partly, 2 wholly refunded. Eventbrite: 1 void, 2 refunded.
+    /// That of its [`Standing`](crate::observation::Standing).
     pub rank: u8,
-    /// Humanitix: refunded so far. Eventbrite: the gross, negated, because it only falls.
+    /// Refunded so far; or, where only what is left is stated, that, negated, because it only falls.
     pub money: Amount,
     /// Fetch time, of unsettled copies only: settled ones of one version cannot differ by age.
     pub seen: Option<Micros>,

@@ -40,11 +40,6 @@ pub(super) fn read(
     Ok(out)
 }
 
-/// Refuses a kind of resource that the platform does not have.
-pub(super) fn no_such_kind<T>(platform: &str, kind: ResourceKind) -> Result<T> {
-    Err(Error::Unknown(format!("resource kind: {platform} has no {}", kind.as_str())))
-}
-
 /// The reason in an error, without the introduction that `Display` gives it.
 pub(super) fn reason(error: &Error) -> String {
     match error {

@@ -3,7 +3,7 @@
 use boxoffice_core::Error;
 use boxoffice_core::money::{Amount, Currency};
 use boxoffice_core::observation::{AttendeeCopy, EventCopy, Fact, Observation, OrderDoc, RefundRequests};
-use boxoffice_core::platform::{Delivery, Effect, Failure, Resources};
+use boxoffice_core::platform::{Delivery, Effect, Failure, Family, Resources};
 use boxoffice_core::time::{Micros, to_text};
 use serde_json::{Map, Value, json};
 
@@ -44,8 +44,6 @@ pub fn resources(result: Result<Resources, Error>) -> Value {
 
 pub fn observation(observation: &Observation) -> Value {
     let fact = match &observation.fact {
-        Fact::HumanitixOrder { order, .. } => json!({ "version": time(order.version), "order": doc(&order.doc) }),
-        Fact::HumanitixTicket { ticket, .. } => json!({ "ticket": attendee(ticket) }),
         Fact::Envelope(envelope) => json!({
             "version": time(envelope.timestamp),
             "status": format!("{:?}", envelope.status),
@@ -57,14 +55,17 @@ pub fn observation(observation: &Observation) -> Value {
             })),
             "attendees": envelope.attendees.as_ref().map(|list| list.iter().map(attendee).collect::<Vec<_>>()),
         }),
-        Fact::EventbriteOrder { in_progress, order, attendees, refund_requests, .. } => json!({
+        Fact::Order { in_progress, order, attendees, refund_requests, .. } => json!({
             "version": time(order.version),
             "in_progress": in_progress.then_some(true),
             "order": doc(&order.doc),
             "attendees": attendees.as_ref().map(|list| list.iter().map(attendee).collect::<Vec<_>>()),
             "refund_requests": refund_requests.map(|sum| requests(sum, order.doc.currency)),
         }),
-        Fact::EventbriteAttendee { attendee: copy, .. } => json!({ "attendee": attendee(copy) }),
+        Fact::Attendee { attendee: copy, .. } => match observation.key.platform.family() {
+            Family::Listed => json!({ "attendee": attendee(copy) }),
+            Family::Swept => json!({ "ticket": attendee(copy) }),
+        },
         other => json!(format!("{other:?}")),
     };
     let mut fact = short(fact);

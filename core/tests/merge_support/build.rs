@@ -6,7 +6,7 @@ use boxoffice_core::observation::{
 };
 use boxoffice_core::time::Micros;
 
-use super::document;
+use super::{document, named};
 
 /// That time of the day of all stories.
 pub fn at(clock: &str) -> Micros {
@@ -38,7 +38,7 @@ pub fn valid(id: &str, version: &str) -> AttendeeCopy {
 
 /// An attendee read by itself.
 pub fn alone(fetched: &str, attendee: AttendeeCopy) -> Fact {
-    Fact::EventbriteAttendee { fetched_at: Some(at(fetched)), attendee }
+    Fact::Attendee { fetched_at: Some(at(fetched)), attendee }
 }
 
 /// An Eventbrite order with its complete listing of attendees.
@@ -59,8 +59,8 @@ fn eventbrite(changed: &str, fetched: &str, status: &str, gross: i64, attendees:
         purchased: Some(at("9:00")),
         ..OrderDoc::default()
     };
-    let order = Box::new(OrderCopy { version: at(changed), raw: document(&doc), doc });
-    Fact::EventbriteOrder { fetched_at: Some(at(fetched)), in_progress: false, order, attendees, refund_requests: None }
+    let order = Box::new(OrderCopy::of(named("eventbrite"), at(changed), doc.clone(), document(&doc)));
+    Fact::Order { fetched_at: Some(at(fetched)), in_progress: false, order, attendees, refund_requests: None }
 }
 
 /// A Humanitix order that cost 75.00 and was bought at 9:00.
@@ -72,13 +72,19 @@ pub fn humanitix(updated: &str, fetched: &str, status: &str, refunds: i64) -> Fa
         purchased: Some(at("9:00")),
         ..OrderDoc::default()
     };
-    let order = OrderCopy { version: at(updated), raw: document(&doc), doc };
-    Fact::HumanitixOrder { fetched_at: Some(at(fetched)), order }
+    let order = OrderCopy::of(named("humanitix"), at(updated), doc.clone(), document(&doc));
+    bare_order(Some(at(fetched)), order)
+}
+
+/// An order by itself.
+pub fn bare_order(fetched_at: Option<Micros>, order: OrderCopy) -> Fact {
+    let order = Box::new(order);
+    Fact::Order { fetched_at, in_progress: false, order, attendees: None, refund_requests: None }
 }
 
 /// A Humanitix ticket.
 pub fn ticket(fetched: &str, ticket: AttendeeCopy) -> Fact {
-    Fact::HumanitixTicket { fetched_at: Some(at(fetched)), ticket }
+    Fact::Attendee { fetched_at: Some(at(fetched)), attendee: ticket }
 }
 
 /// An envelope about three tickets for 75.00; with a refund of so many minor units when it speaks of one.

@@ -11,7 +11,13 @@ use std::fmt::Debug;
 use boxoffice_core::document::Document;
 use boxoffice_core::merge::State;
 use boxoffice_core::observation::Fact;
+use boxoffice_core::platform::Platform;
 use sha2::{Digest, Sha256};
+
+/// The platform of that name.
+pub fn named(name: &str) -> Platform {
+    Platform::from_name(name).expect("a platform")
+}
 
 /// Splitmix64: enough to shuffle, and the same on every machine.
 pub struct Rng(u64);

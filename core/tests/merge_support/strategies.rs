@@ -5,12 +5,13 @@ use boxoffice_core::observation::{
     AttendeeCopy, AttendeeDoc, Envelope, EnvelopeRefund, EnvelopeStatus, Fact, OrderCopy, OrderDoc, Payment,
     RefundRequests, Void,
 };
-use boxoffice_core::platform::Platform;
+use boxoffice_core::platform::{Family, Platform};
 use boxoffice_core::time::Micros;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::build::bare_order;
 use super::document;
 
 /// What every order of [`plausible`] cost.
@@ -18,8 +19,7 @@ pub const CHARGED: Amount = Amount(750_000);
 
 /// A platform and facts about one of its orders.
 pub fn arbitrary() -> impl Strategy<Value = (Platform, Vec<Fact>)> {
-    select(&[Platform::Eventbrite, Platform::Humanitix][..])
-        .prop_flat_map(|platform| (Just(platform), prop::collection::vec(fact(platform), 1..9)))
+    select(Platform::all()).prop_flat_map(|platform| (Just(platform), prop::collection::vec(fact(platform), 1..9)))
 }
 
 /// The same, where copies of a Humanitix order agree about what was charged, and refund no more than that.
@@ -27,7 +27,7 @@ pub fn plausible() -> impl Strategy<Value = (Platform, Vec<Fact>)> {
     arbitrary().prop_map(|(platform, mut facts)| {
         for fact in &mut facts {
             match fact {
-                Fact::HumanitixOrder { order, .. } => {
+                Fact::Order { order, .. } if platform.family() == Family::Swept => {
                     let refunds = order.doc.refunds.unwrap_or_default();
                     order.doc.purchase_total = order.doc.purchase_total.map(|_| CHARGED);
                     order.doc.total = order.doc.total.map(|_| Amount(CHARGED.0 - refunds.0));
@@ -53,34 +53,34 @@ fn fact(platform: Platform) -> BoxedStrategy<Fact> {
         1 => instant().prop_map(Fact::TicketsSwept),
         1 => instant().prop_map(Fact::OrdersSwept),
     ];
-    let own = match platform {
-        Platform::Humanitix => prop_oneof![
+    let own = match platform.family() {
+        Family::Swept => prop_oneof![
             (
                 option::of(instant()),
-                order(&["paid", "free", "partiallyRefunded", "refunded", "cancelled", "unpaid", "new"])
+                order(platform, &["paid", "free", "partiallyRefunded", "refunded", "cancelled", "unpaid", "new"])
             )
-                .prop_map(|(fetched_at, order)| Fact::HumanitixOrder { fetched_at, order }),
+                .prop_map(|(fetched_at, order)| bare_order(fetched_at, order)),
             (option::of(instant()), attendee())
-                .prop_map(|(fetched_at, ticket)| Fact::HumanitixTicket { fetched_at, ticket }),
+                .prop_map(|(fetched_at, attendee)| Fact::Attendee { fetched_at, attendee }),
             envelope().prop_map(|envelope| Fact::Envelope(Box::new(envelope))),
         ]
         .boxed(),
-        Platform::Eventbrite => prop_oneof![
-            2 => eventbrite_order(),
+        Family::Listed => prop_oneof![
+            2 => listing_order(platform),
             1 => (option::of(instant()), attendee())
-                .prop_map(|(fetched_at, attendee)| Fact::EventbriteAttendee { fetched_at, attendee }),
+                .prop_map(|(fetched_at, attendee)| Fact::Attendee { fetched_at, attendee }),
         ]
         .boxed(),
     };
     prop_oneof![3 => own, 1 => common].boxed()
 }
 
-fn eventbrite_order() -> impl Strategy<Value = Fact> {
+fn listing_order(platform: Platform) -> impl Strategy<Value = Fact> {
     let requests = (amount(), any::<bool>(), option::of(instant()))
         .prop_map(|(processed, pending, processed_date)| RefundRequests { processed, pending, processed_date });
-    let order = order(&["placed", "cancelled", "deleted", "refunded", "pending", "abandoned", "new"]);
+    let order = order(platform, &["placed", "cancelled", "deleted", "refunded", "pending", "abandoned", "new"]);
     (option::of(instant()), prop::bool::weighted(0.1), order, option::of(attendees()), option::of(requests)).prop_map(
-        |(fetched_at, in_progress, order, attendees, refund_requests)| Fact::EventbriteOrder {
+        |(fetched_at, in_progress, order, attendees, refund_requests)| Fact::Order {
             fetched_at,
             in_progress,
             order: Box::new(order),
@@ -118,8 +118,9 @@ fn envelope_document(envelope: &Envelope) -> boxoffice_core::document::Document 
     document(&(&envelope.doc, envelope.status, envelope.stands, envelope.payment, envelope.refund, envelope.quantity))
 }
 
-fn order(words: &'static [&'static str]) -> impl Strategy<Value = OrderCopy> {
-    (version(), order_doc(words)).prop_map(|(version, doc)| OrderCopy { version, raw: document(&doc), doc })
+fn order(platform: Platform, words: &'static [&'static str]) -> impl Strategy<Value = OrderCopy> {
+    (version(), order_doc(words))
+        .prop_map(move |(version, doc)| OrderCopy::of(platform, version, doc.clone(), document(&doc)))
 }
 
 fn order_doc(words: &'static [&'static str]) -> impl Strategy<Value = OrderDoc> {

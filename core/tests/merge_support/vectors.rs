@@ -15,13 +15,13 @@ use serde_json::Value;
 pub fn fact(observation: &Value) -> Fact {
     let fetched_at = time(observation, "F");
     match str(observation, "k").as_str() {
-        "hx_order" => Fact::HumanitixOrder { fetched_at, order: order_copy(observation, "fin") },
-        "hx_ticket" => Fact::HumanitixTicket { fetched_at, ticket: attendee_copy(&observation["c"]) },
+        "hx_order" => super::build::bare_order(fetched_at, order_copy(observation, "humanitix", "fin")),
+        "hx_ticket" => Fact::Attendee { fetched_at, attendee: attendee_copy(&observation["c"]) },
         "hx_env" => Fact::Envelope(Box::new(envelope(observation))),
-        "eb_order" => Fact::EventbriteOrder {
+        "eb_order" => Fact::Order {
             fetched_at,
             in_progress: bool(&observation["doc"], "in_progress"),
-            order: Box::new(order_copy(observation, "status")),
+            order: Box::new(order_copy(observation, "eventbrite", "status")),
             attendees: attendee_copies(observation),
             refund_requests: Some(&observation["rr"]).filter(|rr| !rr.is_null()).map(|rr| RefundRequests {
                 processed: amount(rr, "processed").expect("processed"),
@@ -29,7 +29,7 @@ pub fn fact(observation: &Value) -> Fact {
                 processed_date: time(rr, "pdate"),
             }),
         },
-        "eb_att" => Fact::EventbriteAttendee { fetched_at, attendee: attendee_copy(&observation["c"]) },
+        "eb_att" => Fact::Attendee { fetched_at, attendee: attendee_copy(&observation["c"]) },
         "gone" => {
             Fact::Gone { attendee_id: opt_str(observation, "aid"), fetched_at: fetched_at.expect("a 404 has a time") }
         }
@@ -47,17 +47,15 @@ pub fn fact(observation: &Value) -> Fact {
     }
 }
 
-fn order_copy(observation: &Value, status: &str) -> OrderCopy {
+fn order_copy(observation: &Value, platform: &str, status: &str) -> OrderCopy {
     let doc = &observation["doc"];
-    OrderCopy {
-        version: time(observation, "ver").expect("a version"),
-        doc: OrderDoc {
-            total: amount(doc, "total").or(amount(doc, "gross")),
-            purchase_total: amount(doc, "ptotal"),
-            ..order_doc(doc, status)
-        },
-        raw: model_document(doc),
-    }
+    let content = OrderDoc {
+        total: amount(doc, "total").or(amount(doc, "gross")),
+        purchase_total: amount(doc, "ptotal"),
+        ..order_doc(doc, status)
+    };
+    let version = time(observation, "ver").expect("a version");
+    OrderCopy::of(super::named(platform), version, content, model_document(doc))
 }
 
 fn order_doc(doc: &Value, status: &str) -> OrderDoc {
@@ -150,7 +148,7 @@ pub fn platform(observation: &Value) -> Platform {
 
 /// The platform of that name.
 pub fn platform_of(name: &str) -> Platform {
-    if name.starts_with("hx") { Platform::Humanitix } else { Platform::Eventbrite }
+    if name.starts_with("hx") { super::named("humanitix") } else { super::named("eventbrite") }
 }
 
 /// A field.

@@ -12,7 +12,7 @@ use super::call;
 use super::verify::check_webhook_id;
 
 /// Says the action as well as the body does.
-const ACTION_HEADER: &str = "x-eventbrite-event";
+pub(super) const ACTION_HEADER: &str = "x-eventbrite-event";
 
 /// What a delivery means.
 pub(in crate::platform) fn webhook(

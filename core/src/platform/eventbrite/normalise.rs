@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::document::access::{Notes, Object};
 use crate::error::{Error, Result};
-use crate::merge::words;
 use crate::money::{Amount, Currency};
 use crate::observation::{
     AttendeeCopy, AttendeeDoc, EventCopy, Fact, Observation, OrderCopy, OrderDoc, OrderKey, RefundRequests, Void,
@@ -14,7 +13,7 @@ use crate::platform::page::reason;
 use crate::platform::{Platform, Resources};
 use crate::time::Micros;
 
-use super::wire;
+use super::{Eventbrite, wire, words};
 
 /// Adds the facts that an API order is, expanded or not.
 ///
@@ -45,7 +44,7 @@ pub(super) fn order(mut value: Value, fetched_at: Option<Micros>, notes: &Notes,
         // Only what is in the kept document may be in here: equal documents must mean the same.
         ticket_types: Vec::new(),
     };
-    if !words::is_known_eventbrite(&doc) {
+    if !words::is_known(&doc) {
         notes.add("status is not one that we know; the order is taken as one that stands");
     }
     let refund_requests = match &requests {
@@ -57,7 +56,7 @@ pub(super) fn order(mut value: Value, fetched_at: Option<Micros>, notes: &Notes,
         out.events.extend(event(expanded, &Notes::default()).ok().map(|event| EventCopy { raw: None, ..event }));
     }
 
-    let key = OrderKey { platform: Platform::Eventbrite, order_id: order.id };
+    let key = OrderKey { platform: Platform::of(&Eventbrite), order_id: order.id };
     let (complete, loose) = match list {
         Some(list) if list.complete => (Some(list.attendees), Vec::new()),
         Some(list) => (None, list.attendees),
@@ -65,11 +64,12 @@ pub(super) fn order(mut value: Value, fetched_at: Option<Micros>, notes: &Notes,
     };
     out.observations.push(Observation {
         key: key.clone(),
-        fact: Fact::EventbriteOrder {
+        fact: Fact::Order {
             fetched_at,
             in_progress: order.in_checkout,
             order: Box::new(OrderCopy {
                 version: version(order.changed, notes),
+                standing: words::standing(&doc),
                 doc,
                 raw: Document::from_value(&value),
             }),
@@ -80,10 +80,9 @@ pub(super) fn order(mut value: Value, fetched_at: Option<Micros>, notes: &Notes,
     // Those of a cart are nobody yet.
     if !order.in_checkout {
         out.observations.extend(
-            loose.into_iter().map(|attendee| Observation {
-                key: key.clone(),
-                fact: Fact::EventbriteAttendee { fetched_at, attendee },
-            }),
+            loose
+                .into_iter()
+                .map(|attendee| Observation { key: key.clone(), fact: Fact::Attendee { fetched_at, attendee } }),
         );
     }
     Ok(())
@@ -123,8 +122,8 @@ fn listed(list: &Value, order: &wire::Order, notes: &Notes) -> Option<Listed> {
 pub(super) fn lone_attendee(value: &Value, fetched_at: Option<Micros>, notes: &Notes) -> Result<Observation> {
     let (order_id, attendee) = attendee(value, None, notes)?;
     let order_id = order_id.ok_or_else(|| Error::Shape("order_id is missing".into()))?;
-    let key = OrderKey { platform: Platform::Eventbrite, order_id };
-    Ok(Observation { key, fact: Fact::EventbriteAttendee { fetched_at, attendee } })
+    let key = OrderKey { platform: Platform::of(&Eventbrite), order_id };
+    Ok(Observation { key, fact: Fact::Attendee { fetched_at, attendee } })
 }
 
 fn attendee(value: &Value, event_id: Option<&str>, notes: &Notes) -> Result<(Option<String>, AttendeeCopy)> {
@@ -198,6 +197,7 @@ pub(super) fn event(value: &Value, notes: &Notes) -> Result<EventCopy> {
     let event = Object::required(value, "", notes)?;
     let multipart = |name, path| event.object(name, path).and_then(|text| text.text(&["text"]));
     let (start, end) = (event.object("start", "start"), event.object("end", "end"));
+    let status = event.text(&["status"]);
     let utc = |time: Option<Object<'_>>| time.and_then(|time| time.instant(&["utc"]));
     Ok(EventCopy {
         external_event_id: event.required_id(&["id"])?,
@@ -209,7 +209,10 @@ pub(super) fn event(value: &Value, notes: &Notes) -> Result<EventCopy> {
         time_zone: start.and_then(|start| start.text(&["timezone"])),
         capacity: event.places(&["capacity"]),
         currency: event.currency(&["currency"]),
-        platform_status: event.text(&["status"]),
+        on_sale: status
+            .as_deref()
+            .map(|status| ["live", "started"].iter().any(|word| status.eq_ignore_ascii_case(word))),
+        platform_status: status,
         url: event.text(&["url"]),
         sessions: Vec::new(),
         raw: Some(Document::from_value(value)),

@@ -5,14 +5,13 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::document::access::Notes;
 use crate::error::Result;
-use crate::merge::words;
 use crate::observation::{
     AttendeeCopy, AttendeeDoc, EventCopy, Fact, Observation, OrderCopy, OrderDoc, OrderKey, Session, Void,
 };
 use crate::platform::Platform;
 use crate::time::{self, Micros};
 
-use super::wire;
+use super::{Humanitix, wire, words};
 
 /// The fact that an API order is.
 ///
@@ -42,11 +41,23 @@ pub(super) fn order(value: &Value, fetched_at: Option<Micros>, notes: &Notes) ->
         marketing_opt_in: order.mail_list_opt_in,
         ticket_types: Vec::new(),
     };
-    if !words::is_known_humanitix(&doc) {
+    if !words::is_known(&doc) {
         notes.add("status is not one that we know; the order is taken as one that stands");
     }
-    let copy = OrderCopy { version: version(order.updated_at, notes), doc, raw: Document::from_value(value) };
-    Ok(Observation { key: key(order.id), fact: Fact::HumanitixOrder { fetched_at, order: copy } })
+    let order_copy = OrderCopy {
+        version: version(order.updated_at, notes),
+        standing: words::standing(&doc),
+        doc,
+        raw: Document::from_value(value),
+    };
+    let fact = Fact::Order {
+        fetched_at,
+        in_progress: false,
+        order: Box::new(order_copy),
+        attendees: None,
+        refund_requests: None,
+    };
+    Ok(Observation { key: key(order.id), fact })
 }
 
 /// The fact that an API ticket is.
@@ -89,7 +100,7 @@ pub(super) fn ticket(value: &Value, fetched_at: Option<Micros>, notes: &Notes) -
         paid: None,
         raw: Document::from_value(value),
     };
-    Ok(Observation { key: key(ticket.order_id), fact: Fact::HumanitixTicket { fetched_at, ticket: copy } })
+    Ok(Observation { key: key(ticket.order_id), fact: Fact::Attendee { fetched_at, attendee: copy } })
 }
 
 /// Whether the platform holds the ticket for checked in, and when its newest check-in or check-out was.
@@ -131,6 +142,7 @@ pub(super) fn event(value: &Value, notes: &Notes) -> Result<EventCopy> {
         time_zone: event.timezone,
         capacity: event.total_capacity,
         currency: event.currency,
+        on_sale: status.map(|status| status == "published"),
         platform_status: status.map(str::to_owned),
         url: event.url,
         sessions: event.dates.iter().filter_map(session).collect(),
@@ -148,7 +160,7 @@ pub(super) fn whole_name(first: Option<&str>, last: Option<&str>) -> Option<Stri
 
 /// The key of an order.
 pub(super) fn key(order_id: String) -> OrderKey {
-    OrderKey { platform: Platform::Humanitix, order_id }
+    OrderKey { platform: Platform::of(&Humanitix), order_id }
 }
 
 fn version(updated_at: Option<Micros>, notes: &Notes) -> Micros {

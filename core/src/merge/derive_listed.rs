@@ -1,4 +1,4 @@
-//! The rows of an Eventbrite order (merge rules, section 4).
+//! The rows of an order that lists its attendees (merge rules, section 4).
 //!
 //! The order's complete listing and the attendee itself both speak about a ticket. Refunds show in partial views: what the
 //! platform states (processed refund requests, a drop of the gross) wins where it covers the refunded attendees; else they
@@ -7,18 +7,18 @@
 use super::attendee::{PlatformCheckIn, check_in, count, row, sum, ticket_types};
 use super::observe::known;
 use super::state::{AttendeeState, AttendeeVersion, Held, Standing, State};
-use super::words::eventbrite_rank;
 use super::{Attendee, AttendeeStatus, Derived, RefundStatus, Sale};
 use crate::money::Amount;
 use crate::observation::{AttendeeDoc, OrderDoc, Payment, Void};
+use crate::platform::Platform;
 use crate::time::Micros;
 
-pub(super) fn derive(state: &State) -> Derived {
+pub(super) fn derive(state: &State, platform: Platform) -> Derived {
     let tickets: Vec<Ticket<'_>> =
-        state.attendees.iter().filter_map(|(id, held)| Ticket::of(state, id, held)).collect();
+        state.attendees.iter().filter_map(|(id, held)| Ticket::of(state, platform, id, held)).collect();
     let payment = payment(state, &tickets);
     let attendees: Vec<Attendee> = tickets.iter().map(|ticket| ticket.row(payment)).collect();
-    Derived { sale: sale(state, &tickets, &attendees, payment), attendees }
+    Derived { sale: sale(state, platform, &tickets, &attendees, payment), attendees }
 }
 
 /// What the registers say of one attendee.
@@ -32,13 +32,13 @@ struct Ticket<'s> {
 }
 
 impl<'s> Ticket<'s> {
-    fn of(state: &State, id: &'s str, held: &'s AttendeeState) -> Option<Ticket<'s>> {
+    fn of(state: &State, platform: Platform, id: &'s str, held: &'s AttendeeState) -> Option<Ticket<'s>> {
         let own = held.own.as_ref()?;
         let (mut standing, mut decided_at) = standing(state, held, &own.key);
         if let Some(api) = &state.api {
             // A void order voids what is still valid, unless the attendee is newer; a void one keeps its own reason.
             if standing.void == Void::Valid && own.key.version <= api.key.version {
-                standing.void = order_void(&api.doc);
+                standing.void = order_void(platform, &api.doc);
             }
         }
         if state.attendee_gone(held) {
@@ -55,8 +55,11 @@ impl<'s> Ticket<'s> {
         if void == Void::Refunded && (payment == Some(Payment::Unpaid) || price == Some(Amount::ZERO)) {
             void = Void::Cancelled;
         }
-        let platform =
-            if checked_in { PlatformCheckIn::Undated(self.held.checked_in_first) } else { PlatformCheckIn::Unknown };
+        let platform = if checked_in {
+            PlatformCheckIn::Undated(self.held.checked_in_first.or(self.own.doc.check_in_date))
+        } else {
+            PlatformCheckIn::Unknown
+        };
         row(self.id, self.own, void, check_in(platform, self.held.scan.as_ref()), price)
     }
 }
@@ -98,17 +101,23 @@ fn standing(state: &State, held: &AttendeeState, own: &AttendeeVersion) -> (Stan
     }
 }
 
-fn order_void(doc: &OrderDoc) -> Void {
-    match eventbrite_rank(doc) {
+fn order_void(platform: Platform, doc: &OrderDoc) -> Void {
+    match platform.standing(doc).rank {
         0 => Void::Valid,
         1 => Void::Cancelled,
         _ => Void::Refunded,
     }
 }
 
-fn sale(state: &State, tickets: &[Ticket<'_>], attendees: &[Attendee], payment: Option<Payment>) -> Sale {
+fn sale(
+    state: &State,
+    platform: Platform,
+    tickets: &[Ticket<'_>],
+    attendees: &[Attendee],
+    payment: Option<Payment>,
+) -> Sale {
     let doc = state.api.as_ref().map(|held| &held.doc);
-    let void = doc.map_or(Void::Valid, order_void);
+    let void = doc.map_or(Void::Valid, |doc| order_void(platform, doc));
     let alive = |row: &&Attendee| row.status != AttendeeStatus::Cancelled;
     let admission = |row: &&Attendee| !row.donation;
     let live = attendees.iter().any(|row| alive(&row));

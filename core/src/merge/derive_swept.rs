@@ -1,4 +1,4 @@
-//! The rows of a Humanitix order (merge rules, section 4).
+//! The rows of an order whose tickets are a list of their own (merge rules, section 4).
 //!
 //! Tickets are their own truth; the API order has the money; envelopes, pushed at us, fill in until the API has been
 //! asked, and cancel or refund until the API's version passes them.
@@ -7,14 +7,14 @@ use super::attendee::{PlatformCheckIn, check_in, count, row, ticket_types};
 use super::envelopes::Envelopes;
 use super::observe::known;
 use super::state::{AttendeeState, State};
-use super::words::{humanitix_rank, humanitix_void};
 use super::{Attendee, AttendeeStatus, Derived, LAG, RefundStatus, Sale};
 use crate::money::Amount;
 use crate::observation::{OrderDoc, Payment, Void};
+use crate::platform::Platform;
 use crate::time::Micros;
 
-pub(super) fn derive(state: &State) -> Derived {
-    let order = Order::of(state);
+pub(super) fn derive(state: &State, platform: Platform) -> Derived {
+    let order = Order::of(state, platform);
     let mut attendees = Vec::with_capacity(state.attendees.len());
     // What an envelope lists is shown, but only tickets of the API are counted.
     let mut counted = Vec::new();
@@ -54,7 +54,7 @@ struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    fn of(state: &'a State) -> Order<'a> {
+    fn of(state: &'a State, platform: Platform) -> Order<'a> {
         let api = state.api.as_ref().map(|held| &held.doc);
         let version = state.api.as_ref().map(|held| held.key.version);
         let envelopes = &state.envelopes;
@@ -70,8 +70,8 @@ impl<'a> Order<'a> {
         // Where nothing was paid nothing can go back: "refunded" means cancelled.
         let free = total == Some(Amount::ZERO);
         let unpaid = state.payment.is_some_and(|stated| stated.word == Payment::Unpaid);
-        let stated_rank = api.map_or(0, humanitix_rank);
-        let rank = if free { 0 } else { stated_rank };
+        let standing = api.map(|doc| platform.standing(doc)).unwrap_or_default();
+        let rank = if free { 0 } else { standing.rank };
         let api_refund = api.and_then(|doc| doc.refunds).unwrap_or_default();
         let pushed = state.envelope_refund.filter(|refund| refund.amount != Some(Amount::ZERO) && counts(refund.at));
         let (pushed, void_instead) = if free || unpaid && pushed.is_some_and(|refund| refund.amount.is_none()) {
@@ -89,7 +89,7 @@ impl<'a> Order<'a> {
         let amount = amount.map(|amount| total.map_or(amount, |total| amount.min(total)));
         let whole = |amount: Option<Amount>| amount.is_none_or(|amount| total.is_some_and(|total| amount >= total));
         let whole_pushed = pushed.filter(|refund| api_refund <= Amount::ZERO && rank == 0 && whole(refund.amount));
-        let api_void = api.is_some_and(humanitix_void) || (free && stated_rank == 2);
+        let api_void = standing.void || (free && standing.rank == 2);
         let cancelling = envelopes
             .cancelled()
             .filter(|at| counts(*at))
