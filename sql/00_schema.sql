@@ -34,8 +34,8 @@ COMMENT ON SCHEMA boxoffice IS 'Ticket sales: webhooks and API pages of ticketin
 -- read anew by each statement that writes (8 % of a delivery for three of them). What spans columns: check_consistency().
 -- Ids and words compare by their bytes: faster in indexes, and the same whatever the locale of the system becomes.
 
-CREATE DOMAIN boxoffice.platform_name AS text COLLATE "C" CHECK (VALUE IN ('eventbrite', 'humanitix'));
-COMMENT ON DOMAIN boxoffice.platform_name IS 'humanitix or eventbrite.';
+CREATE DOMAIN boxoffice.platform_name AS text COLLATE "C" CHECK (VALUE ~ '^[a-z][a-z0-9_]{0,31}$');
+COMMENT ON DOMAIN boxoffice.platform_name IS 'Name of a platform; which there are, boxoffice.platforms says.';
 
 CREATE DOMAIN boxoffice.filled AS text COLLATE "C" CHECK (VALUE <> '');
 COMMENT ON DOMAIN boxoffice.filled IS 'An id of a platform: never an empty string.';

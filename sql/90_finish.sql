@@ -2,7 +2,7 @@
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA boxoffice FROM PUBLIC;
 -- The policies call it for whoever reads. It shows own grants only.
-GRANT EXECUTE ON FUNCTION boxoffice.readable_events(name) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION boxoffice.readable_events(name), boxoffice._platforms() TO PUBLIC;
 
 -- Default privileges (ALTER DEFAULT PRIVILEGES … ON SCHEMAS) may have let others create here. What is created in the schema of
 -- an extension keeps it from being dropped and is lost or doubled by dumps of the schema; and its owner's functions would stand

@@ -122,7 +122,8 @@ fn envelope(n: u64, copy: Copy) -> String {
 mod tests {
     use boxoffice_core::headers::Headers;
     use boxoffice_core::merge::State;
-    use boxoffice_core::platform::{Effect, Platform};
+    use boxoffice_core::platform::Effect;
+    use boxoffice_tests::fake::Platform;
 
     use super::*;
 
@@ -138,7 +139,7 @@ mod tests {
             let Effect::Apply(facts) = read.effect else { panic!("not applied") };
             let mut state = State::default();
             assert!(facts.iter().all(|fact| state.observe(&fact.fact)));
-            let rows = state.derive(Platform::Humanitix).unwrap();
+            let rows = state.derive(*Platform::Humanitix).unwrap();
             assert_eq!((rows.sale.ticket_quantity, rows.attendees.len()), (Some(2), attendees));
             if attendees == 2 {
                 assert!((1390..1450).contains(&delivery.body.len()), "{} bytes", delivery.body.len());

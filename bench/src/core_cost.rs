@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use boxoffice_core::headers::Headers;
 use boxoffice_core::merge::State;
 use boxoffice_core::observation::Observation;
-use boxoffice_core::platform::{Effect, Platform};
+use boxoffice_core::platform::Effect;
 use boxoffice_core::settings::{Secret, Secrets};
 use boxoffice_core::time::Micros;
 use boxoffice_core::verify;
@@ -18,7 +18,7 @@ use crate::{Result, cpu};
 
 /// Any time will do: these signatures have none.
 const NOW: Micros = 1_772_359_200_000_000;
-const PLATFORM: Platform = Platform::Humanitix;
+const PLATFORM: boxoffice_tests::fake::Platform = boxoffice_tests::fake::Platform::Humanitix;
 
 /// CPU time of each part, in microseconds a delivery.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ pub fn measure(options: &Options) -> Result<CoreCost> {
         for fact in facts {
             state.observe(&fact.fact);
         }
-        Ok((state.derive(PLATFORM), state.encode()))
+        Ok((state.derive(*PLATFORM), state.encode()))
     })?;
     Ok(CoreCost { verify, read, merge })
 }

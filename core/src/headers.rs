@@ -181,7 +181,7 @@ mod tests {
     fn hides_secrets() {
         let headers = Headers::from_pairs([
             ("Authorization", "Bearer abc"),
-            ("X-Humanitix-Signature", "abc"),
+            ("X-Example-Signature", "abc"),
             ("x-auth-token", "abc"),
             (":path-token", "abc"),
             ("x-mine", "abc"),

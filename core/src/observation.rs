@@ -29,6 +29,7 @@ pub struct Observation {
 }
 
 /// One thing seen; what each contributes is section 3 of the merge rules in `docs/DESIGN.md`.
+#[allow(clippy::large_enum_variant, reason = "most facts are attendees: boxes would only be more allocations")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// An order of the platform's API; nothing is known from a cart (`in_progress`).
@@ -157,7 +158,7 @@ pub struct OrderDoc {
     pub platform_status: Option<String>,
     /// The platform's event id.
     pub external_event_id: Option<String>,
-    /// The date of a multi-date event (Humanitix `eventDateId`).
+    /// The date of a multi-date event.
     pub external_session_id: Option<String>,
     /// Buyer.
     pub customer_name: Option<String>,
@@ -167,9 +168,9 @@ pub struct OrderDoc {
     pub customer_phone: Option<String>,
     /// ISO 4217.
     pub currency: Option<Currency>,
-    /// What the buyer was charged at purchase where the copy says so (Humanitix `purchaseTotals.total`, envelope `total_amount`).
+    /// What the buyer was charged at purchase where the copy says so.
     pub purchase_total: Option<Amount>,
-    /// The present total (Humanitix `totals.total`, after refunds; Eventbrite `costs.gross`).
+    /// The present total: what is left after refunds.
     pub total: Option<Amount>,
     /// Fees of the platform, passed on or absorbed.
     pub fees: Option<Amount>,
@@ -177,7 +178,7 @@ pub struct OrderDoc {
     pub tax: Option<Amount>,
     /// Discount.
     pub discount: Option<Amount>,
-    /// Refunded so far (Humanitix `totals.refunds`).
+    /// Refunded so far.
     pub refunds: Option<Amount>,
     /// When it was bought.
     pub purchased: Option<Micros>,
@@ -241,9 +242,9 @@ pub struct AttendeeCopy {
     pub version: Micros,
     /// What it says.
     pub doc: AttendeeDoc,
-    /// Fees that are part of its price (Humanitix `passedOnFee`; Eventbrite `eventbrite_fee` and `payment_fee`).
+    /// Fees that are part of its price.
     pub fees: Option<Amount>,
-    /// Whether it was paid, where the copy says so (Eventbrite `status`).
+    /// Whether it was paid, where the copy says so.
     pub paid: Option<bool>,
     /// The document as it is stored.
     pub raw: Document,
@@ -268,11 +269,11 @@ pub struct AttendeeDoc {
     pub void: Void,
     /// The platform says: checked in.
     pub checked_in: bool,
-    /// When the platform's newest check-in or check-out happened, where it says (Humanitix).
+    /// When the platform's newest check-in or check-out happened, where it says.
     pub check_in_date: Option<Micros>,
     /// A donation line: carries money, is nobody.
     pub donation: bool,
-    /// The date of a multi-date event (Humanitix `eventDateId`).
+    /// The date of a multi-date event.
     pub external_session_id: Option<String>,
     /// Whole name, when the platform gives one.
     pub name: Option<String>,
@@ -286,7 +287,7 @@ pub struct AttendeeDoc {
     pub phone: Option<String>,
     /// Name of the ticket type.
     pub ticket_type: Option<String>,
-    /// Price of the ticket (Humanitix `total`, else `price`; Eventbrite `costs.gross`).
+    /// Price of the ticket, with the fees that the buyer paid.
     pub price: Option<Amount>,
     /// What the ticket's code says.
     pub barcode: Option<String>,
@@ -307,7 +308,7 @@ pub struct RefundRequests {
     pub processed_date: Option<Micros>,
 }
 
-/// The Humanitix bridge convention: a full copy of an order pushed at us.
+/// A full copy of an order, pushed at us by a bridge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     /// `timestamp`, else `refunded_at`, else `created_at`.
@@ -357,7 +358,7 @@ pub struct EnvelopeRefund {
     pub at: Micros,
 }
 
-/// One date of an event that has several (Humanitix `dates[]`).
+/// One date of an event that has several.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Session {
     /// The platform's id, which orders and tickets name as `external_session_id`.
@@ -375,7 +376,7 @@ pub struct Session {
 pub struct EventCopy {
     /// The platform's id.
     pub external_event_id: String,
-    /// Humanitix `updatedAt`, Eventbrite `changed`; 0 when only mentioned inside a delivery.
+    /// The time of its last change by the platform; 0 when only mentioned inside a delivery.
     pub version: Micros,
     /// Title.
     pub title: Option<String>,

@@ -13,6 +13,18 @@ pub enum Authentication {
     None,
 }
 
+impl Authentication {
+    /// The word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Authentication::Signature => "signature",
+            Authentication::PathToken => "path_token",
+            Authentication::None => "none",
+        }
+    }
+}
+
 /// How signature bytes are written in the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -50,7 +62,7 @@ pub struct Settings {
     pub signed_content: SignedContent,
     /// How far the time of signing may be from ours, in seconds, both ways.
     pub tolerance_seconds: i64,
-    /// Registrations that we accept (Eventbrite `config.webhook_id`); empty accepts all.
+    /// Registrations that we accept, where the platform names them; empty accepts all.
     pub webhook_ids: Vec<String>,
 }
 

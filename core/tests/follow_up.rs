@@ -11,7 +11,7 @@ const MINUTE: Micros = 60_000_000;
 
 /// The platform of that name.
 fn named(name: &str) -> Platform {
-    Platform::from_name(name).unwrap_or_else(|| panic!("no platform {name}"))
+    Platform::from_name(name).unwrap()
 }
 
 fn at(text: &str) -> Micros {

@@ -25,7 +25,7 @@ COMMENT ON COLUMN boxoffice.ticket_events.created_at IS 'When the row was made.'
 COMMENT ON COLUMN boxoffice.ticket_events.updated_at IS 'When the row was last changed by boxoffice.';
 
 CREATE TABLE boxoffice.ticket_platforms (
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     external_event_id boxoffice.filled NOT NULL,
     event_id text COLLATE "C",
     external_title text,
@@ -37,6 +37,7 @@ CREATE TABLE boxoffice.ticket_platforms (
     external_capacity integer,
     external_event_url text,
     external_status text,
+    on_sale boolean,
     currency boxoffice.currency_code,
     source_version timestamptz,
     platform_data jsonb,
@@ -56,7 +57,7 @@ CREATE TABLE boxoffice.ticket_platforms (
 );
 CREATE INDEX ticket_platforms_event_id_idx ON boxoffice.ticket_platforms (event_id);
 COMMENT ON TABLE boxoffice.ticket_platforms IS 'Events of the platforms and the own event each is linked to. An event first seen on the wire registers itself here, unlinked.';
-COMMENT ON COLUMN boxoffice.ticket_platforms.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_event_id IS 'The platform''s id of the event.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.event_id IS 'Our event; NULL until link_event(). Sales and attendees carry the same value.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_title IS 'Title on the platform.';
@@ -68,6 +69,7 @@ COMMENT ON COLUMN boxoffice.ticket_platforms.external_sessions IS 'Dates of an e
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_capacity IS 'Capacity on the platform.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_event_url IS 'Public page of the event.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.external_status IS 'The platform''s own word for the state of the event.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.on_sale IS 'Whether that means that tickets are on sale; NULL where the platform says nothing.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.currency IS 'ISO 4217 code on the platform.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.source_version IS 'Version of the platform''s copy of the event; an older copy never overwrites a newer one. NULL when the event was only mentioned.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.platform_data IS 'The platform''s copy of the event.';
@@ -78,15 +80,15 @@ COMMENT ON COLUMN boxoffice.ticket_platforms.last_full_sync_at IS 'Start of the 
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_attempt_at IS 'Start of the last synchronisation, successful or not.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_full_attempt_at IS 'Start of the last complete reading, successful or not.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.sync_failures IS 'Synchronisations in a row that failed for a reason of this event''s own, such as a refusal. Each doubles the time until the next one, up to an hour.';
-COMMENT ON COLUMN boxoffice.ticket_platforms.tickets_swept_at IS 'Start of the last complete reading of the event''s tickets (Humanitix): orders completed ten minutes before have all their tickets here.';
+COMMENT ON COLUMN boxoffice.ticket_platforms.tickets_swept_at IS 'Start of the last complete reading of the event''s tickets, where they are a list of their own: orders completed ten minutes before have all their tickets here.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_sync_error IS 'Why the last synchronisation failed; NULL after a success.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.last_delivery_at IS 'The newest delivery about the event or one of its orders, up to deliveries_noted.until; sync_status knows those since then as well.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.created_at IS 'When the event was first seen.';
 COMMENT ON COLUMN boxoffice.ticket_platforms.linked_at IS 'When it was linked.';
 
 CREATE TABLE boxoffice.ticket_sales (
-    platform boxoffice.platform_name NOT NULL,
-    platform_order_id boxoffice.filled NOT NULL,
+    platform text COLLATE "C" NOT NULL,
+    platform_order_id text COLLATE "C" NOT NULL,
     event_id text COLLATE "C",
     external_event_id text,
     external_session_id text,
@@ -121,11 +123,11 @@ CREATE TABLE boxoffice.ticket_sales (
 );
 CREATE INDEX ticket_sales_event_idx ON boxoffice.ticket_sales (event_id, purchase_date);
 COMMENT ON TABLE boxoffice.ticket_sales IS 'One row per order of a platform, in its newest known state. Written by boxoffice only.';
-COMMENT ON COLUMN boxoffice.ticket_sales.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.ticket_sales.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.ticket_sales.platform_order_id IS 'The platform''s id of the order.';
 COMMENT ON COLUMN boxoffice.ticket_sales.event_id IS 'Our event; NULL while the platform''s event is not linked.';
 COMMENT ON COLUMN boxoffice.ticket_sales.external_event_id IS 'The platform''s id of the event.';
-COMMENT ON COLUMN boxoffice.ticket_sales.external_session_id IS 'The platform''s id of the date, where an event has several (Humanitix eventDateId).';
+COMMENT ON COLUMN boxoffice.ticket_sales.external_session_id IS 'The platform''s id of the date, where an event has several.';
 COMMENT ON COLUMN boxoffice.ticket_sales.customer_name IS 'Buyer.';
 COMMENT ON COLUMN boxoffice.ticket_sales.customer_email IS 'E-mail address of the buyer.';
 COMMENT ON COLUMN boxoffice.ticket_sales.customer_phone IS 'Telephone number of the buyer.';
@@ -135,7 +137,7 @@ COMMENT ON COLUMN boxoffice.ticket_sales.ticket_type IS 'Names of the ticket typ
 COMMENT ON COLUMN boxoffice.ticket_sales.currency IS 'ISO 4217 code of all amounts of the row.';
 COMMENT ON COLUMN boxoffice.ticket_sales.total_amount IS 'What the buyer was charged at purchase: after discounts, with passed-on fees, tax and donations. Never reduced by a refund.';
 COMMENT ON COLUMN boxoffice.ticket_sales.fee_amount IS 'Fees of the platform, passed on to the buyer or absorbed.';
-COMMENT ON COLUMN boxoffice.ticket_sales.tax_amount IS 'Tax as the platform states it; on Humanitix it may be part of the fee.';
+COMMENT ON COLUMN boxoffice.ticket_sales.tax_amount IS 'Tax as the platform states it; it may be part of the fee.';
 COMMENT ON COLUMN boxoffice.ticket_sales.discount_amount IS 'Discount already taken off total_amount.';
 COMMENT ON COLUMN boxoffice.ticket_sales.refund_amount IS 'Refunded so far.';
 COMMENT ON COLUMN boxoffice.ticket_sales.kept_amount IS 'What the organiser holds of the charge: total_amount less refund_amount; 0 where nothing was ever paid, or where the platform says that the order is cancelled, deleted or gone and nothing was refunded. Money of cancelled tickets that was not refunded is kept.';
@@ -155,9 +157,9 @@ COMMENT ON COLUMN boxoffice.ticket_sales.created_at IS 'When the order was first
 COMMENT ON COLUMN boxoffice.ticket_sales.updated_at IS 'When the row last changed.';
 
 CREATE TABLE boxoffice.attendees (
-    platform boxoffice.platform_name NOT NULL,
-    platform_order_id boxoffice.filled NOT NULL,
-    platform_attendee_id boxoffice.filled NOT NULL,
+    platform text COLLATE "C" NOT NULL,
+    platform_order_id text COLLATE "C" NOT NULL,
+    platform_attendee_id text COLLATE "C" NOT NULL,
     event_id text COLLATE "C",
     external_event_id text,
     external_session_id text,
@@ -181,7 +183,7 @@ CREATE TABLE boxoffice.attendees (
 );
 CREATE INDEX attendees_event_idx ON boxoffice.attendees (event_id);
 COMMENT ON TABLE boxoffice.attendees IS 'One row per admission. Donations are not people and have no row. Written by boxoffice only.';
-COMMENT ON COLUMN boxoffice.attendees.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.attendees.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.attendees.platform_order_id IS 'The order.';
 COMMENT ON COLUMN boxoffice.attendees.platform_attendee_id IS 'The platform''s id of the ticket or attendee.';
 COMMENT ON COLUMN boxoffice.attendees.event_id IS 'Our event; NULL while the platform''s event is not linked.';
@@ -190,7 +192,7 @@ COMMENT ON COLUMN boxoffice.attendees.external_session_id IS 'The platform''s id
 COMMENT ON COLUMN boxoffice.attendees.name IS 'Whole name.';
 COMMENT ON COLUMN boxoffice.attendees.first_name IS 'Given name.';
 COMMENT ON COLUMN boxoffice.attendees.last_name IS 'Family name.';
-COMMENT ON COLUMN boxoffice.attendees.email IS 'E-mail address; Humanitix tickets have none.';
+COMMENT ON COLUMN boxoffice.attendees.email IS 'E-mail address, where the platform has one for each ticket.';
 COMMENT ON COLUMN boxoffice.attendees.phone IS 'Telephone number.';
 COMMENT ON COLUMN boxoffice.attendees.ticket_type IS 'Name of the ticket type.';
 COMMENT ON COLUMN boxoffice.attendees.ticket_price IS 'Price of this ticket at purchase: the highest that any copy shows, because platforms show less of what is cancelled.';
@@ -205,14 +207,14 @@ COMMENT ON COLUMN boxoffice.attendees.created_at IS 'When the attendee was first
 COMMENT ON COLUMN boxoffice.attendees.updated_at IS 'When the row last changed.';
 
 CREATE TABLE boxoffice.order_states (
-    platform boxoffice.platform_name NOT NULL,
-    platform_order_id boxoffice.filled NOT NULL,
+    platform text COLLATE "C" NOT NULL,
+    platform_order_id text COLLATE "C" NOT NULL,
     state bytea NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (platform, platform_order_id)
 );
 COMMENT ON TABLE boxoffice.order_states IS 'All that is known of each order, as registers that only grow; ticket_sales and attendees are derived from it. The row is the order''s lock.';
-COMMENT ON COLUMN boxoffice.order_states.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.order_states.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.order_states.platform_order_id IS 'The order.';
 COMMENT ON COLUMN boxoffice.order_states.state IS 'Merge state; first byte: version of the encoding.';
 COMMENT ON COLUMN boxoffice.order_states.updated_at IS 'When something new was last learned about the order.';

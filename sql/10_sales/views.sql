@@ -158,3 +158,27 @@ COMMENT ON COLUMN boxoffice.attendee_checkin_status.checkin_percentage IS 'Share
 COMMENT ON COLUMN boxoffice.attendee_checkin_status.humanitix_attendees IS 'Attendees with a ticket of Humanitix.';
 COMMENT ON COLUMN boxoffice.attendee_checkin_status.eventbrite_attendees IS 'Attendees with a ticket of Eventbrite.';
 COMMENT ON COLUMN boxoffice.attendee_checkin_status.manual_attendees IS 'Attendees with a ticket of another platform.';
+
+CREATE VIEW boxoffice.ticket_sales_by_platform WITH (security_invoker = true) AS
+SELECT s.event_id, s.platform, s.currency,
+       pg_catalog.count(*) FILTER (WHERE k.sold AND k.open) AS orders,
+       COALESCE(pg_catalog.sum(COALESCE(s.valid_quantity, CASE WHEN k.open THEN s.ticket_quantity ELSE 0 END)) FILTER (WHERE k.sold), 0) AS tickets,
+       COALESCE(pg_catalog.sum(s.kept_amount) FILTER (WHERE k.sold), 0) AS gross_revenue,
+       COALESCE(pg_catalog.sum(s.refund_amount) FILTER (WHERE k.sold), 0) AS total_refunds,
+       COALESCE(pg_catalog.sum(s.net_amount) FILTER (WHERE k.sold), 0) AS net_revenue,
+       pg_catalog.count(*) FILTER (WHERE NOT k.sold AND k.open) AS pending_orders
+FROM boxoffice.ticket_sales s
+CROSS JOIN LATERAL (
+    SELECT s.payment_status IS DISTINCT FROM 'unpaid' AS sold, s.refund_status NOT IN ('refunded', 'cancelled') AS open
+) k
+GROUP BY s.event_id, s.platform, s.currency;
+COMMENT ON VIEW boxoffice.ticket_sales_by_platform IS 'What each platform has sold of each event, one row for each currency; with the meanings of ticket_sales_analytics.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.event_id IS 'Our event; NULL for sales of events that are not linked.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.platform IS 'Name of the platform.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.currency IS 'ISO 4217.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.orders IS 'Sold orders that stand.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.tickets IS 'Admissions that are still valid.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.gross_revenue IS 'Money that the organiser holds, before fees.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.total_refunds IS 'Refunded to buyers.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.net_revenue IS 'gross_revenue less the fees that the platform keeps.';
+COMMENT ON COLUMN boxoffice.ticket_sales_by_platform.pending_orders IS 'Unpaid orders that are not cancelled.';

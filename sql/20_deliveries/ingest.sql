@@ -59,7 +59,7 @@ CREATE FUNCTION boxoffice.process_webhook(platform text, event_type text, data j
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1
     SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan SET lock_timeout = '3s'
     AS 'MODULE_PATHNAME', 'process_webhook_wrapper';
-COMMENT ON FUNCTION boxoffice.process_webhook(text, text, jsonb) IS 'Applies an event by hand, without a signature: for trusted callers. data is the inner object of a Humanitix envelope, or the whole body of an Eventbrite delivery.';
+COMMENT ON FUNCTION boxoffice.process_webhook(text, text, jsonb) IS 'Applies an event by hand, without a signature: for trusted callers. What data is depends on the platform: what its deliveries say besides the event type.';
 
 CREATE FUNCTION boxoffice.apply_resource(platform text, kind text, body bytea, fetched_at timestamptz DEFAULT NULL,
         OUT log_id bigint, OUT items integer, OUT orders_changed integer, OUT attendees_changed integer, OUT events_changed integer, OUT notes text[]) RETURNS SETOF record

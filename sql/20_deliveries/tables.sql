@@ -2,7 +2,7 @@
 
 CREATE TABLE boxoffice.webhook_logs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     event_type text,
     source boxoffice.delivery_source NOT NULL DEFAULT 'webhook',
     status boxoffice.delivery_status NOT NULL,
@@ -25,7 +25,7 @@ CREATE INDEX webhook_logs_created_at_idx ON boxoffice.webhook_logs (created_at);
 CREATE INDEX webhook_logs_due_idx ON boxoffice.webhook_logs (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 COMMENT ON TABLE boxoffice.webhook_logs IS 'Every accepted delivery as it arrived and what became of it: audit trail and source of replays.';
 COMMENT ON COLUMN boxoffice.webhook_logs.id IS 'Number of the delivery.';
-COMMENT ON COLUMN boxoffice.webhook_logs.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.webhook_logs.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.webhook_logs.event_type IS 'The platform''s name for what happened; for API bodies: api. and the kind of resource. NULL when unreadable.';
 COMMENT ON COLUMN boxoffice.webhook_logs.source IS 'webhook (pushed at us), manual (process_webhook) or api (an API body).';
 COMMENT ON COLUMN boxoffice.webhook_logs.status IS 'processed; duplicate (said nothing new); ignored (not of interest, or a cancellation or refund that something newer has overruled: notes says which); queued (a hint, the resource will be fetched); invalid (cannot be understood, not tried again by itself); failed (will be tried again); dead (tried too often).';
@@ -61,7 +61,7 @@ CREATE TABLE boxoffice.webhook_rejections (
 -- Room for the next counts on the page of a row, so that counting makes no new pages and touches no index.
 WITH (fillfactor = 25);
 COMMENT ON TABLE boxoffice.webhook_rejections IS 'Deliveries that were turned away: counted, with a bounded sample. Cannot grow: 16 rows of less than 2 kB for each platform and reason, whatever is sent.';
-COMMENT ON COLUMN boxoffice.webhook_rejections.platform IS 'humanitix, eventbrite, or (unknown).';
+COMMENT ON COLUMN boxoffice.webhook_rejections.platform IS 'Name of the platform, or (unknown).';
 COMMENT ON COLUMN boxoffice.webhook_rejections.reason IS 'Why, for example signature_mismatch. explain_webhook() says more.';
 COMMENT ON COLUMN boxoffice.webhook_rejections.slot IS 'Backends count in different slots, so that a flood of forgeries makes no hot row.';
 COMMENT ON COLUMN boxoffice.webhook_rejections.count IS 'How many.';

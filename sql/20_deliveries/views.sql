@@ -7,7 +7,7 @@ FROM boxoffice.webhook_logs l;
 COMMENT ON VIEW boxoffice.webhook_activity IS 'webhook_logs without headers and bodies: what every reader of all events may see.';
 COMMENT ON COLUMN boxoffice.webhook_activity.id IS 'Number of the delivery.';
 COMMENT ON COLUMN boxoffice.webhook_activity.created_at IS 'When it arrived.';
-COMMENT ON COLUMN boxoffice.webhook_activity.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.webhook_activity.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.webhook_activity.event_type IS 'The platform''s name for what happened.';
 COMMENT ON COLUMN boxoffice.webhook_activity.source IS 'webhook, manual or api.';
 COMMENT ON COLUMN boxoffice.webhook_activity.status IS 'processed, duplicate, ignored, queued, invalid, failed or dead; see webhook_logs.';

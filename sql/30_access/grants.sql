@@ -93,7 +93,7 @@ BEGIN
     EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
         'boxoffice.attendees, boxoffice.access_grants, boxoffice.webhook_activity, '
-        'boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status, '
+        'boxoffice.ticket_sales_analytics, boxoffice.ticket_sales_by_platform, boxoffice.attendee_checkin_status, boxoffice.platforms, '
         'boxoffice.platform_accounts, boxoffice.sync_history, boxoffice.reconciliation_differences, boxoffice.deliveries_noted, '
         'boxoffice.sync_plan, boxoffice.sync_runs, boxoffice.sync_status, boxoffice.reconciliation_reports, boxoffice.sync_drift TO %I', role_name);
     IF grant_reader.event_id = '*' THEN

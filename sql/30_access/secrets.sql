@@ -8,16 +8,22 @@ CREATE FUNCTION boxoffice.hide_statement() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'hide_statement_wrapper';
 COMMENT ON FUNCTION boxoffice.hide_statement() IS 'Keeps the text of the running statement out of the server''s log should it fail, until the end of the function that calls it.';
 
+CREATE FUNCTION boxoffice._platforms(OUT name text, OUT title text, OUT authentication text, OUT signature_header text,
+        OUT sends_deliveries boolean, OUT event_types text[], OUT api_url text, OUT credential text, OUT credential_variable text,
+        OUT calls_per_hour integer, OUT has_organizations boolean, OUT has_locations boolean, OUT set_up text[]) RETURNS SETOF record
+    LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 10 AS 'MODULE_PATHNAME', '_platforms_wrapper';
+COMMENT ON FUNCTION boxoffice._platforms() IS 'The platforms that the library knows; read the view platforms.';
+
 CREATE FUNCTION boxoffice.require_platform(platform text) RETURNS void
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF platform IS NULL THEN
         RAISE EXCEPTION 'platform must not be null' USING ERRCODE = 'null_value_not_allowed';
-    ELSIF platform NOT IN ('eventbrite', 'humanitix') THEN
+    ELSIF NOT EXISTS (SELECT FROM boxoffice._platforms() p WHERE p.name = platform) THEN
         RAISE EXCEPTION 'unknown platform "%"', platform
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Platforms are eventbrite and humanitix.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT name, title FROM boxoffice.platforms shows them.';
     END IF;
 END
 $$;
@@ -35,10 +41,10 @@ BEGIN
     PERFORM boxoffice.hide_statement();
     IF platform IS NULL THEN
         PERFORM boxoffice.require_platform(platform);
-    ELSIF platform NOT IN ('eventbrite', 'humanitix') THEN
+    ELSIF NOT EXISTS (SELECT FROM boxoffice._platforms() p WHERE p.name = platform) THEN
         -- Not named: it is the secret when the arguments are swapped.
         RAISE EXCEPTION 'unknown platform'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'The platform comes first: eventbrite or humanitix.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'The platform comes first: SELECT name, title FROM boxoffice.platforms shows them.';
     ELSIF kind IS NULL OR kind NOT IN ('signature', 'path_token') THEN
         -- Not left to the constraint, whose DETAIL shows the row.
         RAISE EXCEPTION 'unknown kind "%" of secret', kind

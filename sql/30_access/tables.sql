@@ -19,15 +19,15 @@ CREATE TABLE boxoffice.platform_settings (
     CONSTRAINT platform_settings_tolerance_sensible CHECK (tolerance_seconds BETWEEN 1 AND 86400)
 );
 COMMENT ON TABLE boxoffice.platform_settings IS 'How each platform''s deliveries are authenticated. NULL, or no row, means the default. Set with configure_platform().';
-COMMENT ON COLUMN boxoffice.platform_settings.platform IS 'humanitix or eventbrite.';
-COMMENT ON COLUMN boxoffice.platform_settings.authentication IS 'signature (default of humanitix), path_token (default of eventbrite), or none: open to everybody.';
-COMMENT ON COLUMN boxoffice.platform_settings.signature_header IS 'Header with the signature, lower case. Default: x-humanitix-signature, x-eventbrite-signature.';
+COMMENT ON COLUMN boxoffice.platform_settings.platform IS 'Name of the platform.';
+COMMENT ON COLUMN boxoffice.platform_settings.authentication IS 'signature, path_token, or none: open to everybody. Default: what platforms.authentication says.';
+COMMENT ON COLUMN boxoffice.platform_settings.signature_header IS 'Header with the signature, lower case. Default: what platforms.signature_header says.';
 COMMENT ON COLUMN boxoffice.platform_settings.signature_encoding IS 'hex (default) or base64.';
 COMMENT ON COLUMN boxoffice.platform_settings.signature_prefix IS 'What stands before the signature, for example sha256=. Default: nothing.';
 COMMENT ON COLUMN boxoffice.platform_settings.timestamp_header IS 'Header with the time of signing (seconds or milliseconds since 1970). Default, and empty string: none.';
 COMMENT ON COLUMN boxoffice.platform_settings.signed_content IS 'body (default), timestamp.body (timestamp header, full stop, body) or timestampbody (no separator).';
 COMMENT ON COLUMN boxoffice.platform_settings.tolerance_seconds IS 'How far the time of signing may be from now, both ways. Default 300.';
-COMMENT ON COLUMN boxoffice.platform_settings.webhook_ids IS 'Eventbrite: the registrations (config.webhook_id) that are accepted. Default: all.';
+COMMENT ON COLUMN boxoffice.platform_settings.webhook_ids IS 'Registrations that are accepted, where a platform names them in its deliveries. Default: all.';
 COMMENT ON COLUMN boxoffice.platform_settings.updated_at IS 'When it was last changed.';
 
 CREATE TABLE boxoffice.webhook_secrets (
@@ -41,7 +41,7 @@ CREATE TABLE boxoffice.webhook_secrets (
     CONSTRAINT webhook_secrets_kind_known CHECK (kind IN ('signature', 'path_token'))
 );
 COMMENT ON TABLE boxoffice.webhook_secrets IS 'Shared secrets. Not dumped by pg_dump: set them again after a restore. Set with set_webhook_secret() and set_path_token().';
-COMMENT ON COLUMN boxoffice.webhook_secrets.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.webhook_secrets.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.webhook_secrets.kind IS 'signature (key of the HMAC) or path_token (end of the webhook URL).';
 COMMENT ON COLUMN boxoffice.webhook_secrets.generation IS 'Counts up with each rotation.';
 COMMENT ON COLUMN boxoffice.webhook_secrets.value IS 'The secret itself.';

@@ -17,7 +17,7 @@ BEGIN
     FOR entry IN SELECT DISTINCT a FROM unnest(accounts) a ORDER BY a LOOP
         IF entry IS NULL OR entry !~ '^[a-z]+/[a-z0-9_-]{1,40}$' THEN
             RAISE EXCEPTION 'an account is written platform/name'
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'For example eventbrite/default; names have 1 to 40 of a-z, 0-9, _ and -.';
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'platform/name, for example of an account default; names have 1 to 40 of a-z, 0-9, _ and -.';
         END IF;
         PERFORM boxoffice.require_platform(split_part(entry, '/', 1));
         INSERT INTO boxoffice.platform_accounts AS a (platform, name, calls_per_hour, announced_at)
@@ -57,8 +57,8 @@ COMMENT ON FUNCTION boxoffice.probe_account(text, text) IS 'Lets a stopped accou
 CREATE FUNCTION boxoffice.default_calls_per_hour(platform text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
-    AS $$ SELECT CASE platform WHEN 'eventbrite' THEN 1900 ELSE 7200 END $$;
-COMMENT ON FUNCTION boxoffice.default_calls_per_hour(text) IS 'Most calls an hour unless configure_account() says otherwise: a little below Eventbrite''s 2000 for a token, and two a second for Humanitix, which publishes no limit.';
+    AS $$ SELECT COALESCE((SELECT p.calls_per_hour FROM boxoffice._platforms() p WHERE p.name = platform), 1000) $$;
+COMMENT ON FUNCTION boxoffice.default_calls_per_hour(text) IS 'Most calls an hour unless configure_account() says otherwise: what platforms.calls_per_hour says.';
 
 CREATE FUNCTION boxoffice.account_of(platform text, external_event_id text) RETURNS text
     LANGUAGE sql STABLE
@@ -132,7 +132,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   DETAIL = COALESCE('A worker that holds one was last heard of at ' || seen || '.', 'None was ever announced.'),
                   HINT = pg_catalog.format('Start the worker with %s set.',
-                      CASE platform WHEN 'humanitix' THEN 'HUMANITIX_API_KEY' ELSE 'EVENTBRITE_OAUTH_TOKEN' END);
+                      (SELECT p.credential_variable FROM boxoffice._platforms() p WHERE p.name = platform));
     END IF;
     RAISE EXCEPTION 'no worker has announced the credential "%/%"', platform, account
         USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -60,7 +60,7 @@ BEGIN
         room := LEAST(room, remaining, a.calls_per_hour - used);
         CONTINUE WHEN room < 1;
         holding := a.burst_until BETWEEN moment AND moment + interval '1 minute';
-        IF holding IS NOT TRUE AND a.platform = 'eventbrite' THEN
+        IF holding IS NOT TRUE AND cardinality(a.organization_ids) > 0 THEN
             -- When the share of single calls is used up, a few that wait for long are enough for a list.
             threshold := CASE WHEN hints < a.calls_per_hour * 0.8 AND doubts < a.calls_per_hour * 0.25 THEN a.burst_threshold ELSE 0 END;
             IF (SELECT count(*) FROM (SELECT FROM boxoffice.fetch_jobs j

@@ -2,7 +2,7 @@
 
 CREATE TABLE boxoffice.fetch_jobs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     account text COLLATE "C" NOT NULL DEFAULT 'default',
     path text COLLATE "C" NOT NULL,
     kind text NOT NULL,
@@ -42,7 +42,7 @@ CREATE UNIQUE INDEX fetch_jobs_lease_idx ON boxoffice.fetch_jobs (lease_id) WHER
 CREATE INDEX fetch_jobs_run_idx ON boxoffice.fetch_jobs (run_id) WHERE run_id IS NOT NULL;
 COMMENT ON TABLE boxoffice.fetch_jobs IS 'What has to be fetched from the platforms next. Paths only, never hosts: the worker knows where each platform lives.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.id IS 'Number of the job.';
-COMMENT ON COLUMN boxoffice.fetch_jobs.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.account IS 'Which of the worker''s credentials for the platform.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.path IS 'Path and query on the platform''s API, built from parsed ids.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.kind IS 'What the answer will be.';
@@ -101,8 +101,8 @@ CREATE TABLE boxoffice.platform_accounts (
         AND burst_threshold BETWEEN 1 AND 1000000)
 );
 COMMENT ON TABLE boxoffice.platform_accounts IS 'The worker''s credentials, by name only: what each may do and how it fares. The secrets are in the worker''s environment or its credentials file, and nowhere else. Set with configure_account().';
-COMMENT ON COLUMN boxoffice.platform_accounts.platform IS 'humanitix or eventbrite.';
-COMMENT ON COLUMN boxoffice.platform_accounts.name IS 'Name of the credential; default for HUMANITIX_API_KEY and EVENTBRITE_OAUTH_TOKEN.';
+COMMENT ON COLUMN boxoffice.platform_accounts.platform IS 'Name of the platform.';
+COMMENT ON COLUMN boxoffice.platform_accounts.name IS 'Name of the credential; default for the one in the worker''s variable, see platforms.credential_variable.';
 COMMENT ON COLUMN boxoffice.platform_accounts.status IS 'active; stopped (the platform refused the credential: nothing is called any more); probing (one call at a time, until one succeeds).';
 COMMENT ON COLUMN boxoffice.platform_accounts.stopped_reason IS 'What the platform said when it refused.';
 COMMENT ON COLUMN boxoffice.platform_accounts.stopped_at IS 'When that was.';
@@ -112,13 +112,13 @@ COMMENT ON COLUMN boxoffice.platform_accounts.failures IS 'Calls in a row that m
 COMMENT ON COLUMN boxoffice.platform_accounts.troubled_at IS 'When the present trouble began: the first of those calls. NULL when all is well.';
 COMMENT ON COLUMN boxoffice.platform_accounts.last_error IS 'The newest trouble; NULL when all is well.';
 COMMENT ON COLUMN boxoffice.platform_accounts.discovery_error IS 'Why the account''s events, or some of them, could not be listed the last time; NULL after a success.';
-COMMENT ON COLUMN boxoffice.platform_accounts.calls_per_hour IS 'Most calls in any 60 minutes, by all workers together. Eventbrite allows 2000 for a token; Humanitix publishes no limit.';
+COMMENT ON COLUMN boxoffice.platform_accounts.calls_per_hour IS 'Most calls in any 60 minutes, by all workers together. The default is platforms.calls_per_hour.';
 COMMENT ON COLUMN boxoffice.platform_accounts.max_in_flight IS 'Most calls at the same time, by all workers together.';
-COMMENT ON COLUMN boxoffice.platform_accounts.organization_ids IS 'Eventbrite: the organizations whose events are listed; found by itself when empty.';
-COMMENT ON COLUMN boxoffice.platform_accounts.locations IS 'Humanitix: data regions besides the account''s own (overrideLocation), for example {NZ}.';
-COMMENT ON COLUMN boxoffice.platform_accounts.webhook_ids IS 'Eventbrite: registrations whose hints are fetched with this credential. Not needed while there is only one.';
+COMMENT ON COLUMN boxoffice.platform_accounts.organization_ids IS 'Where platforms.has_organizations: those whose events are listed; found automatically when empty.';
+COMMENT ON COLUMN boxoffice.platform_accounts.locations IS 'Where platforms.has_locations: data regions besides the account''s own, for example {NZ}.';
+COMMENT ON COLUMN boxoffice.platform_accounts.webhook_ids IS 'Registrations whose hints are fetched with this credential. Not needed while there is only one.';
 COMMENT ON COLUMN boxoffice.platform_accounts.auto_link IS 'Events found in the account''s listing get an event of ours each by themselves.';
-COMMENT ON COLUMN boxoffice.platform_accounts.burst_threshold IS 'Eventbrite: when more orders (or attendees) than this wait to be fetched, lists of everything changed are read in their place.';
+COMMENT ON COLUMN boxoffice.platform_accounts.burst_threshold IS 'Where platforms.has_organizations: when more orders (or attendees) than this wait to be fetched, lists of everything changed are read in their place.';
 COMMENT ON COLUMN boxoffice.platform_accounts.burst_until IS 'Until then hints wait for the next list.';
 COMMENT ON COLUMN boxoffice.platform_accounts.burst_off_until IS 'Until then no lists, because reading one has failed.';
 COMMENT ON COLUMN boxoffice.platform_accounts.discovered_at IS 'When the account''s events were last listed.';
@@ -136,7 +136,7 @@ CREATE TABLE boxoffice.account_calls (
     PRIMARY KEY (platform, name, minute)
 );
 COMMENT ON TABLE boxoffice.account_calls IS 'Calls of the last hour, by minute: what calls_per_hour is held against.';
-COMMENT ON COLUMN boxoffice.account_calls.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.account_calls.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.account_calls.name IS 'The account.';
 COMMENT ON COLUMN boxoffice.account_calls.minute IS 'Start of the minute.';
 COMMENT ON COLUMN boxoffice.account_calls.calls IS 'Calls handed out in it.';

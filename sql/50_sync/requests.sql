@@ -69,7 +69,7 @@ BEGIN
     END LOOP;
     IF p IS NULL THEN
         RAISE EXCEPTION 'no worker has announced a credential'
-            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Start the worker with HUMANITIX_API_KEY or EVENTBRITE_OAUTH_TOKEN set.';
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Start the worker with a credential: platforms.credential_variable names the variables.';
     END IF;
 END
 $$;

@@ -140,4 +140,4 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.configure_event_sync(text, text, integer, integer, text, text) IS 'Sets how often an event is synchronised (minutes), how often read completely (hours), with which account and (Humanitix) in which data region; what is NULL stays as it is.';
+COMMENT ON FUNCTION boxoffice.configure_event_sync(text, text, integer, integer, text, text) IS 'Sets how often an event is synchronised (minutes), how often read completely (hours), with which account, and in which data region where the platform has several; what is NULL stays as it is.';

@@ -37,7 +37,7 @@ CREATE INDEX sync_history_open_event_idx ON boxoffice.sync_history (platform, ex
 CREATE INDEX sync_history_event_idx ON boxoffice.sync_history (platform, external_event_id, started_at);
 COMMENT ON TABLE boxoffice.sync_history IS 'Synchronisations; sync_runs shows them with their progress.';
 COMMENT ON COLUMN boxoffice.sync_history.id IS 'Number of the run.';
-COMMENT ON COLUMN boxoffice.sync_history.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sync_history.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sync_history.account IS 'The credential.';
 COMMENT ON COLUMN boxoffice.sync_history.external_event_id IS 'The platform''s event; NULL when it is about the account.';
 COMMENT ON COLUMN boxoffice.sync_history.mode IS 'full (everything), changes (since the last one), reconcile (everything, compared with what is here), discovery (the account''s events) or burst (a list in place of many hints).';

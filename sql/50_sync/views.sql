@@ -37,7 +37,7 @@ CROSS JOIN LATERAL (
                     THEN pg_catalog.make_interval(mins => (p.platform_config ->> 'sync_minutes')::integer)
                 WHEN t.ends_at < pg_catalog.clock_timestamp() THEN interval '1 hour'
                 WHEN t.starts_at - interval '2 days' <= pg_catalog.clock_timestamp() THEN interval '5 minutes'
-                WHEN t.ends_at IS NOT NULL AND COALESCE(pg_catalog.lower(p.external_status) IN ('live', 'started', 'published'), true)
+                WHEN t.ends_at IS NOT NULL AND p.on_sale IS NOT FALSE
                     THEN interval '5 minutes'
                 ELSE interval '1 hour' END AS sync_interval,
            pg_catalog.make_interval(hours => COALESCE((p.platform_config ->> 'full_hours')::integer, 24)) AS full_interval
@@ -56,7 +56,7 @@ CROSS JOIN LATERAL (
                    WHERE h.platform = p.platform AND h.external_event_id = p.external_event_id AND h.status IN ('running', 'finishing')) AS running
 ) r;
 COMMENT ON VIEW boxoffice.sync_plan IS 'When each platform''s event is synchronised next, and how: the one place of that rule.';
-COMMENT ON COLUMN boxoffice.sync_plan.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sync_plan.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sync_plan.external_event_id IS 'The platform''s id of the event.';
 COMMENT ON COLUMN boxoffice.sync_plan.event_id IS 'Our event; events that are not linked are not synchronised.';
 COMMENT ON COLUMN boxoffice.sync_plan.account IS 'The credential that is used.';
@@ -86,7 +86,7 @@ CROSS JOIN LATERAL (
 ) s;
 COMMENT ON VIEW boxoffice.sync_runs IS 'Synchronisations, running ones with their progress. A run is one event of a platform, an account''s listing of events (discovery), or a list in place of many hints (burst).';
 COMMENT ON COLUMN boxoffice.sync_runs.id IS 'Number of the run.';
-COMMENT ON COLUMN boxoffice.sync_runs.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sync_runs.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sync_runs.account IS 'The credential.';
 COMMENT ON COLUMN boxoffice.sync_runs.external_event_id IS 'The platform''s event; NULL when it is about the account.';
 COMMENT ON COLUMN boxoffice.sync_runs.event_title IS 'Title of the event.';
@@ -149,7 +149,7 @@ LEFT JOIN (
     GROUP BY 1, 2
 ) n ON n.platform = d.platform AND n.external_event_id = d.external_event_id;
 COMMENT ON VIEW boxoffice.sync_status IS 'How fresh each platform''s event is, what is running, and what is next.';
-COMMENT ON COLUMN boxoffice.sync_status.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sync_status.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sync_status.external_event_id IS 'The platform''s id of the event.';
 COMMENT ON COLUMN boxoffice.sync_status.event_id IS 'Our event.';
 COMMENT ON COLUMN boxoffice.sync_status.event_title IS 'Title.';
@@ -167,4 +167,4 @@ COMMENT ON COLUMN boxoffice.sync_status.items IS 'Items it has read.';
 COMMENT ON COLUMN boxoffice.sync_status.rows_changed IS 'Rows it has written.';
 COMMENT ON COLUMN boxoffice.sync_status.estimated_end IS 'When it ends at its rate.';
 COMMENT ON COLUMN boxoffice.sync_status.last_sync_error IS 'Why the last synchronisation failed; NULL after a success.';
-COMMENT ON COLUMN boxoffice.sync_status.last_delivery_at IS 'When the newest webhook about the event or one of its orders arrived. Of an order of Eventbrite that is known once it was fetched.';
+COMMENT ON COLUMN boxoffice.sync_status.last_delivery_at IS 'When the newest webhook about the event or one of its orders arrived. Where webhooks only point to an order, it counts for its event once the order was fetched.';

@@ -19,7 +19,7 @@ CREATE TABLE boxoffice.reconciliation_differences (
 );
 COMMENT ON TABLE boxoffice.reconciliation_differences IS 'What reconciliations found: one row for each order or attendee that was not here as the platform shows it. No personal data: of names and addresses only that they differ.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.run_id IS 'The run, in sync_history.';
-COMMENT ON COLUMN boxoffice.reconciliation_differences.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.reconciliation_differences.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.platform_order_id IS 'The order.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.platform_attendee_id IS 'The attendee; empty for the order itself.';
 COMMENT ON COLUMN boxoffice.reconciliation_differences.difference IS 'missing_here, missing_there, amount, status, details; for attendees attendee_missing_here, attendee_missing_there, attendee_status, check_in, attendee_details. Where several apply, the first in this order.';

@@ -28,7 +28,7 @@ LEFT JOIN LATERAL (
 WHERE h.mode = 'reconcile';
 COMMENT ON VIEW boxoffice.reconciliation_reports IS 'One row for each comparison of a platform''s complete listing with what was here. The single differences: reconciliation_differences.';
 COMMENT ON COLUMN boxoffice.reconciliation_reports.run_id IS 'Number of the run.';
-COMMENT ON COLUMN boxoffice.reconciliation_reports.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.reconciliation_reports.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.reconciliation_reports.external_event_id IS 'The platform''s id of the event.';
 COMMENT ON COLUMN boxoffice.reconciliation_reports.event_id IS 'Our event.';
 COMMENT ON COLUMN boxoffice.reconciliation_reports.event_title IS 'Title.';
@@ -62,7 +62,7 @@ FROM boxoffice.reconciliation_reports r
 WHERE r.status = 'done' AND r.started_at > pg_catalog.clock_timestamp() - interval '30 days'
 GROUP BY r.platform, r.external_event_id, r.event_id, r.event_title;
 COMMENT ON VIEW boxoffice.sync_drift IS 'How far what is here had drifted from the platforms, by event, over 30 days of reports.';
-COMMENT ON COLUMN boxoffice.sync_drift.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sync_drift.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sync_drift.external_event_id IS 'The platform''s id of the event.';
 COMMENT ON COLUMN boxoffice.sync_drift.event_id IS 'Our event.';
 COMMENT ON COLUMN boxoffice.sync_drift.event_title IS 'Title.';

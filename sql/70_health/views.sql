@@ -5,7 +5,7 @@ SELECT n.platform::text AS platform,
        l.received, l.processed, l.ignored, l.queued, l.invalid, l.failed, l.dead,
        COALESCE(r.rejected, 0) AS rejected, r.last_rejected_at,
        s.last_seen_at, pg_catalog.clock_timestamp() - s.last_seen_at AS silent_for, v.usual_in_silence, g.found_in_silence,
-       CASE WHEN s.last_seen_at IS NULL THEN CASE WHEN v.is_missed AND n.platform = 'eventbrite' THEN 'never' ELSE 'unknown' END
+       CASE WHEN s.last_seen_at IS NULL THEN CASE WHEN v.is_missed AND n.sends_deliveries THEN 'never' ELSE 'unknown' END
             WHEN v.is_missed THEN 'unusual'
             WHEN v.silence_by IS NULL THEN 'unknown'
             -- Five expected and none seen: less than one in a hundred by chance. Days differ more than weeks, and hours most.
@@ -14,7 +14,7 @@ SELECT n.platform::text AS platform,
        j.fetches_waiting, j.oldest_fetch_at, j.fetches_dead, j.hints_dropped,
        a.accounts_stopped, a.accounts_troubled, a.accounts_unheld, a.accounts_unlisted,
        y.events_late, y.oldest_sync_at
-FROM (VALUES ('eventbrite'), ('humanitix')) n (platform)
+FROM (SELECT p.name AS platform, p.sends_deliveries FROM boxoffice._platforms() p) n
 CROSS JOIN LATERAL (
     -- statement_timestamp() and not clock_timestamp(): only what stands still can be looked up in an index.
     SELECT pg_catalog.count(*) AS received,
@@ -108,7 +108,7 @@ CROSS JOIN LATERAL (
     FROM boxoffice.sync_status t WHERE t.platform = n.platform AND t.event_id IS NOT NULL
 ) y;
 COMMENT ON VIEW boxoffice.webhook_health IS 'One row for each platform: deliveries of the last 24 hours and what became of them, silence compared with what was usual and with what synchronisations found, fetches that wait, accounts, freshness.';
-COMMENT ON COLUMN boxoffice.webhook_health.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.webhook_health.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.webhook_health.received IS 'Deliveries kept in the last 24 hours.';
 COMMENT ON COLUMN boxoffice.webhook_health.processed IS 'Of them: applied, or nothing new.';
 COMMENT ON COLUMN boxoffice.webhook_health.ignored IS 'Of them: of no interest.';
@@ -122,7 +122,7 @@ COMMENT ON COLUMN boxoffice.webhook_health.last_seen_at IS 'The newest delivery 
 COMMENT ON COLUMN boxoffice.webhook_health.silent_for IS 'How long ago that was.';
 COMMENT ON COLUMN boxoffice.webhook_health.usual_in_silence IS 'How many would have been usual in that time: on average of the same hours of up to four weeks before; without such a week, of up to six days before; without such a day, at the rate of the hours before.';
 COMMENT ON COLUMN boxoffice.webhook_health.found_in_silence IS 'New orders since then that only synchronisations have found.';
-COMMENT ON COLUMN boxoffice.webhook_health.silence IS 'unusual: at least five would have been usual (twenty, by hours only), or synchronisations have found three new orders meanwhile. never: nothing has come in 30 days, though Eventbrite has had new orders. unknown: there is nothing to compare with.';
+COMMENT ON COLUMN boxoffice.webhook_health.silence IS 'unusual: at least five would have been usual (twenty, by hours only), or synchronisations have found three new orders meanwhile. never: nothing has come in 30 days, though the platform sends webhooks and has had new orders. unknown: there is nothing to compare with.';
 COMMENT ON COLUMN boxoffice.webhook_health.silence_by IS 'What that was compared with: synchronisation, weeks, days or hours.';
 COMMENT ON COLUMN boxoffice.webhook_health.fetches_waiting IS 'Hints that wait to be fetched.';
 COMMENT ON COLUMN boxoffice.webhook_health.oldest_fetch_at IS 'When the oldest of them arrived.';

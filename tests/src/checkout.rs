@@ -39,6 +39,21 @@ impl Ran {
     }
 }
 
+/// Copies a folder with everything in it.
+fn copy_all(from: &Path, to: &Path) -> Result {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_all(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 impl Checkout {
     /// Copies what the scripts need. `player`: the program of `make demo`.
     pub fn new(player: Option<&str>) -> Result<Checkout> {
@@ -51,10 +66,7 @@ impl Checkout {
             fs::create_dir_all(folder.join(name))?;
         }
         for name in ["scripts", "sql"] {
-            for entry in fs::read_dir(project.join(name))? {
-                let entry = entry?;
-                fs::copy(entry.path(), folder.join(name).join(entry.file_name()))?;
-            }
+            copy_all(&project.join(name), &folder.join(name))?;
         }
         for name in ["Makefile", "extension/boxoffice.control"] {
             fs::copy(project.join(name), folder.join(name))?;

@@ -37,6 +37,11 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// Whether the platform itself sends deliveries; else only a bridge may.
+    fn sends_deliveries(&self) -> bool {
+        true
+    }
+
     /// How its copies of an order and of the order's tickets relate, which decides the merge rules.
     fn family(&self) -> Family;
 

@@ -93,7 +93,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Reads `{"total"}` of Humanitix and `{"pagination": {…}}` of Eventbrite.
+    /// Reads `{"total"}` and `{"pagination": {…}}`, the usual forms.
     pub(super) fn read(body: &Value) -> Page {
         let pagination = body.get("pagination");
         let number = |name: &str| pagination.and_then(|p| p.get(name)).and_then(Value::as_i64);

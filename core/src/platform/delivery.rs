@@ -42,7 +42,7 @@ pub struct FetchRequest {
     pub resource_id: String,
     /// The event it belongs to, when known.
     pub external_event_id: Option<String>,
-    /// The registration (Eventbrite `config.webhook_id`) that sent the hint: tells whose account it is.
+    /// The registration that sent the hint, where the platform names it: tells whose account it is.
     pub webhook_id: Option<String>,
 }
 

@@ -62,6 +62,10 @@ impl Adapter for Humanitix {
         Some(&ACCESS)
     }
 
+    fn sends_deliveries(&self) -> bool {
+        false
+    }
+
     fn family(&self) -> Family {
         Family::Swept
     }

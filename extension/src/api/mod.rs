@@ -6,6 +6,7 @@
 
 mod arguments;
 
+use boxoffice_core::platform::Platform;
 use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::iter::TableIterator;
@@ -42,6 +43,21 @@ type Reports = (
     name!(attendees_changed, i32),
     name!(events_changed, i32),
     name!(notes, Vec<String>),
+);
+type Platforms = (
+    name!(name, &'static str),
+    name!(title, &'static str),
+    name!(authentication, &'static str),
+    name!(signature_header, String),
+    name!(sends_deliveries, bool),
+    name!(event_types, Vec<&'static str>),
+    name!(api_url, Option<&'static str>),
+    name!(credential, Option<&'static str>),
+    name!(credential_variable, Option<&'static str>),
+    name!(calls_per_hour, Option<i32>),
+    name!(has_organizations, bool),
+    name!(has_locations, bool),
+    name!(set_up, Vec<&'static str>),
 );
 type Suggested = (
     name!(platform, Option<String>),
@@ -194,6 +210,11 @@ fn check_ready()
 }
 
 #[pg_extern(sql = false)]
+fn _platforms() -> Rows<Platforms> {
+    rows(Ok(Platform::all()), platform)
+}
+
+#[pg_extern(sql = false)]
 fn hide_statement() {
     server::hide_statement();
 }
@@ -232,6 +253,25 @@ fn report(r: Report) -> (Option<i64>, i32, i32, i32, i32, Vec<String>) {
 
 fn step(s: Step) -> (&'static str, Option<bool>, String) {
     (s.step, s.passed, s.detail)
+}
+
+fn platform(p: Platform) -> Platforms {
+    let (settings, access) = (p.default_settings(), p.access());
+    (
+        p.name(),
+        p.title(),
+        settings.authentication.as_str(),
+        settings.signature_header,
+        p.sends_deliveries(),
+        p.event_types().to_vec(),
+        access.map(|access| access.url),
+        access.map(|access| access.credential),
+        access.map(|access| access.credential_variable),
+        access.map(|access| access.calls_per_hour),
+        access.is_some_and(|access| access.has_organizations),
+        access.is_some_and(|access| access.has_locations),
+        p.set_up().to_vec(),
+    )
 }
 
 fn suggested(s: Suggestion) -> Suggested {

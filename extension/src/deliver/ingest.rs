@@ -156,7 +156,7 @@ fn without_secrets<'b>(platform: Platform, settings: &AllSettings, headers: &Hea
 pub fn known(platform: &str) -> Result<Platform> {
     Platform::from_name(platform).ok_or_else(|| Error::Argument {
         message: format!("unknown platform \"{platform}\""),
-        hint: "Platforms are eventbrite and humanitix.",
+        hint: "SELECT name, title FROM boxoffice.platforms shows them.",
     })
 }
 

@@ -32,7 +32,7 @@ pub struct Step {
 /// Explains a delivery.
 pub fn explain(platform: &str, headers: &Headers, body: &[u8]) -> Result<Vec<Step>> {
     let Some(platform) = Platform::from_name(platform) else {
-        let names: Vec<&str> = Platform::ALL.iter().map(|p| p.as_str()).collect();
+        let names: Vec<&str> = Platform::all().iter().map(|p| p.as_str()).collect();
         let detail = format!("{}. There are {}.", because(Refusal::UnknownPlatform), names.join(" and "));
         return Ok(vec![Step { step: "platform", passed: Some(false), detail }, answer("HTTP 404")]);
     };

@@ -24,7 +24,7 @@ pub struct Sample {
 pub fn sample(platform: &str, event_type: &str) -> Result<Sample> {
     let platform = known(platform)?;
     let now = now();
-    let body = platform.sample(event_type, now.unsigned_abs(), now)?;
+    let body = platform.sample_body(event_type, now.unsigned_abs(), now)?;
     let all = Spi::connect(settings::read)?;
     let (settings, secrets) =
         all.get(&platform).ok_or_else(|| Error::Spi("the platform has no settings".to_owned()))?;

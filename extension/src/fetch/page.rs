@@ -111,13 +111,13 @@ impl Read {
 }
 
 fn is_order(fact: &Fact) -> bool {
-    matches!(fact, Fact::HumanitixOrder { .. } | Fact::EventbriteOrder { .. })
+    matches!(fact, Fact::Order { .. })
 }
 
 fn attendees(fact: &Fact) -> Vec<&str> {
     match fact {
-        Fact::EventbriteOrder { attendees: Some(list), .. } => list.iter().map(|a| a.id.as_str()).collect(),
-        Fact::EventbriteAttendee { attendee, .. } => vec![attendee.id.as_str()],
+        Fact::Order { attendees: Some(list), .. } => list.iter().map(|a| a.id.as_str()).collect(),
+        Fact::Attendee { attendee, .. } => vec![attendee.id.as_str()],
         _ => Vec::new(),
     }
 }

@@ -41,14 +41,14 @@ static REGISTER: Plan = Plan {
 static UPSERT: Plan = Plan {
     sql: "INSERT INTO boxoffice.ticket_platforms AS p (platform, external_event_id, external_title, external_venue,
               external_starts_at, external_ends_at, external_time_zone, external_capacity, external_event_url, external_status,
-              currency, source_version, platform_data, external_sessions)
-          SELECT r.a, r.b, r.c, r.d, r.e, r.f, r.g, r.h, r.i, r.j, r.k, r.l, r.m::jsonb, r.n::jsonb
-          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS r (a, b, c, d, e, f, g, h, i, j, k, l, m, n)
+              currency, source_version, platform_data, external_sessions, on_sale)
+          SELECT r.a, r.b, r.c, r.d, r.e, r.f, r.g, r.h, r.i, r.j, r.k, r.l, r.m::jsonb, r.n::jsonb, r.o
+          FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS r (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)
           ON CONFLICT (platform, external_event_id) DO UPDATE SET
               external_title = excluded.external_title, external_venue = COALESCE(excluded.external_venue, p.external_venue),
               external_starts_at = excluded.external_starts_at, external_ends_at = excluded.external_ends_at,
               external_time_zone = excluded.external_time_zone, external_capacity = excluded.external_capacity,
-              external_event_url = excluded.external_event_url, external_status = excluded.external_status,
+              external_event_url = excluded.external_event_url, external_status = excluded.external_status, on_sale = excluded.on_sale,
               currency = excluded.currency, source_version = excluded.source_version,
               external_sessions = COALESCE(excluded.external_sessions, p.external_sessions),
               platform_data = COALESCE(excluded.platform_data, p.platform_data)
@@ -70,6 +70,7 @@ static UPSERT: Plan = Plan {
         TIMESTAMPTZARRAYOID,
         TEXT,
         TEXT,
+        BuiltinOid::BOOLARRAYOID,
     ],
 };
 
@@ -233,6 +234,7 @@ pub fn upsert(client: &mut SpiClient<'_>, events: &[(Platform, &EventCopy)]) -> 
             rows.iter().map(|e| timestamp(e.version)).collect::<Vec<_>>().into(),
             rows.iter().map(|e| e.raw.as_ref().map(|d| d.text.as_str())).collect::<Vec<_>>().into(),
             rows.iter().map(|e| sessions(e)).collect::<Vec<_>>().into(),
+            rows.iter().map(|e| e.on_sale).collect::<Vec<_>>().into(),
         ],
     )?;
     let mut changed = Vec::new();

@@ -280,11 +280,9 @@ fn compare<'f>(
 
 fn documents(fact: &Fact) -> (Option<&Document>, &[AttendeeCopy]) {
     match fact {
-        Fact::HumanitixOrder { order, .. } => (Some(&order.raw), &[]),
-        Fact::HumanitixTicket { ticket, .. } => (None, std::slice::from_ref(ticket)),
         Fact::Envelope(envelope) => (Some(&envelope.raw), envelope.attendees.as_deref().unwrap_or_default()),
-        Fact::EventbriteOrder { order, attendees, .. } => (Some(&order.raw), attendees.as_deref().unwrap_or_default()),
-        Fact::EventbriteAttendee { attendee, .. } => (None, std::slice::from_ref(attendee)),
+        Fact::Order { order, attendees, .. } => (Some(&order.raw), attendees.as_deref().unwrap_or_default()),
+        Fact::Attendee { attendee, .. } => (None, std::slice::from_ref(attendee)),
         Fact::Gone { .. } | Fact::Scan { .. } | Fact::TicketsSwept(_) | Fact::OrdersSwept(_) => (None, &[]),
     }
 }

@@ -53,7 +53,7 @@ pub fn read(client: &SpiClient<'_>) -> Result<Rc<AllSettings>> {
 
 fn load(client: &SpiClient<'_>) -> Result<AllSettings> {
     let mut all: AllSettings =
-        Platform::ALL.into_iter().map(|p| (p, (p.default_settings(), Secrets::default()))).collect();
+        Platform::all().into_iter().map(|p| (p, (p.default_settings(), Secrets::default()))).collect();
     let (mut keys, mut tokens) = (Vec::new(), Vec::new());
     for row in READ.read(client, &[])? {
         let Some(name) = row.get::<String>(1)? else { continue };

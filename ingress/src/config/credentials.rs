@@ -1,14 +1,15 @@
-//! Whom we may ask, and with what: the accounts with their credentials and the URL that each may be sent to. This is all
-//! that the worker knows about platforms.
+//! Accounts: credentials, and the URL that each may be sent to.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use boxoffice_core::platform::Access;
+use hyper::header::{HeaderName, HeaderValue};
 
-use crate::config::settings::{self, Setting, Strings, UsageError};
+use crate::config::access;
+use crate::config::settings::{self, Strings, UsageError};
 use crate::config::target::Base;
 use crate::config::values::{optional, required, wrong};
 
@@ -20,34 +21,6 @@ const NAME_MAX: usize = 40;
 const SECRET_LENGTH: std::ops::RangeInclusive<usize> = 8..=4096;
 /// A longer file is another file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
-
-/// What is known about a platform.
-#[derive(Debug)]
-struct Platform {
-    name: &'static str,
-    url: &'static Setting,
-    credential: &'static Setting,
-    header: HeaderName,
-    /// Before the secret in that header.
-    scheme: &'static str,
-}
-
-static PLATFORMS: [Platform; 2] = [
-    Platform {
-        name: "humanitix",
-        url: &settings::HUMANITIX_API_URL,
-        credential: &settings::HUMANITIX_API_KEY,
-        header: HeaderName::from_static("x-api-key"),
-        scheme: "",
-    },
-    Platform {
-        name: "eventbrite",
-        url: &settings::EVENTBRITE_API_URL,
-        credential: &settings::EVENTBRITE_OAUTH_TOKEN,
-        header: AUTHORIZATION,
-        scheme: "Bearer ",
-    },
-];
 
 /// An account of a platform that we have a credential of. Its `Debug` hides the credential.
 #[derive(Debug, Clone)]
@@ -68,25 +41,30 @@ pub struct Account {
 pub fn accounts(strings: &impl Strings) -> Result<Vec<Account>, UsageError> {
     let mut accounts = BTreeMap::new();
     let mut bases = Vec::new();
-    for platform in &PLATFORMS {
-        let base = Base::parse(&required(strings, platform.url)?).map_err(|why| wrong(platform.url, why))?;
-        if let Some(secret) = optional(strings, platform.credential)? {
-            let account = account(platform, &base, DEFAULT, &secret).map_err(|why| wrong(platform.credential, why))?;
+    for (_, platform, access) in access::all() {
+        let (Some(url), Some(credential)) =
+            (settings::named(access.url_variable), settings::named(access.credential_variable))
+        else {
+            continue;
+        };
+        let base = Base::parse(&required(strings, url)?).map_err(|why| wrong(url, why))?;
+        if let Some(secret) = optional(strings, credential)? {
+            let account = account(platform, access, &base, DEFAULT, &secret).map_err(|why| wrong(credential, why))?;
             accounts.insert(account.name.clone(), account);
         }
-        bases.push((platform, base));
+        bases.push((platform, access, base));
     }
+    let names: Vec<&str> = bases.iter().map(|(name, ..)| *name).collect();
+    let unknown = format!("platform must be {}", names.join(" or "));
     if let Some(path) = optional(strings, &settings::CREDENTIALS_FILE)? {
         let in_file = |why: &str| wrong(&settings::CREDENTIALS_FILE, why);
         let text = read(&path).map_err(|why| in_file(&why))?;
         for (line, number) in text.lines().zip(1..) {
             let at = |why: &str| in_file(&format!("line {number}: {why}"));
             let Some((platform, name, secret)) = entry(line).map_err(at)? else { continue };
-            let (platform, base) = bases
-                .iter()
-                .find(|(known, _)| known.name == platform)
-                .ok_or_else(|| at("platform must be humanitix or eventbrite"))?;
-            let account = account(platform, base, name, secret).map_err(at)?;
+            let (platform, access, base) =
+                bases.iter().find(|(known, ..)| *known == platform).ok_or_else(|| at(&unknown))?;
+            let account = account(platform, access, base, name, secret).map_err(at)?;
             let twice = format!("{} is given twice", account.name);
             if accounts.insert(account.name.clone(), account).is_some() {
                 return Err(at(&twice));
@@ -107,21 +85,22 @@ fn entry(line: &str) -> Result<Option<(&str, &str, &str)>, &'static str> {
     }
 }
 
-fn account(platform: &Platform, base: &Base, name: &str, secret: &str) -> Result<Account, &'static str> {
+fn account(
+    platform: &'static str,
+    access: &Access,
+    base: &Base,
+    name: &str,
+    secret: &str,
+) -> Result<Account, &'static str> {
     let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(word) {
         return Err("account must be 1 to 40 of a-z, 0-9, _ and -");
     }
     check(secret)?;
-    let mut value = HeaderValue::from_str(&format!("{}{secret}", platform.scheme)).map_err(|_| CHARACTERS)?;
+    let (header, text) = access::header(access.form, secret);
+    let mut value = HeaderValue::from_str(&text).map_err(|_| CHARACTERS)?;
     value.set_sensitive(true);
-    Ok(Account {
-        name: format!("{}/{name}", platform.name),
-        platform: platform.name,
-        base: base.clone(),
-        header: platform.header.clone(),
-        value,
-    })
+    Ok(Account { name: format!("{platform}/{name}"), platform, base: base.clone(), header, value })
 }
 
 const CHARACTERS: &str = "the credential has spaces, control characters or characters beyond ASCII in it";

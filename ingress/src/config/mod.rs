@@ -1,5 +1,6 @@
 //! The resolved configuration: every value checked, with its unit in its type. A wrong value names its variable.
 
+mod access;
 pub mod credentials;
 pub mod fetch;
 pub mod settings;
@@ -143,11 +144,11 @@ impl Config {
     /// The text of `--check`: one `NAME=value` a line, without secrets.
     pub fn describe(&self, strings: &impl Strings) -> Result<String, UsageError> {
         let mut text = String::new();
-        for setting in settings::ALL {
+        for setting in settings::all() {
             let value = match setting.name {
                 "INGRESS_DATABASE_URL" => summary(&self.database),
                 "DATABASE_URL" => continue,
-                "HUMANITIX_API_KEY" | "EVENTBRITE_OAUTH_TOKEN" => {
+                _ if setting.secret => {
                     if strings.get(setting.name)?.is_some() { "(hidden)" } else { "(none)" }.to_owned()
                 }
                 _ => optional(strings, setting)?.unwrap_or_default(),

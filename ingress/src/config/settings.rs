@@ -4,9 +4,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::sync::OnceLock;
+
+use boxoffice_core::platform::Access;
+
+use crate::config::access;
 
 /// One setting.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// Environment variable.
     pub name: &'static str,
@@ -18,14 +23,15 @@ pub struct Setting {
     pub unit: &'static str,
     /// What it does.
     pub meaning: &'static str,
+    /// It is never shown.
+    pub secret: bool,
 }
 
 macro_rules! settings {
     ($($id:ident, $name:literal, $flag:literal, $default:literal, $unit:literal, $meaning:literal;)*) => {
         $(#[doc = $meaning] pub const $id: Setting =
-            Setting { name: $name, flag: $flag, default: $default, unit: $unit, meaning: $meaning };)*
-        /// All settings, in the order of `--help`.
-        pub const ALL: &[&Setting] = &[$(&$id),*];
+            Setting { name: $name, flag: $flag, default: $default, unit: $unit, meaning: $meaning, secret: false };)*
+        const OWN: &[Setting] = &[$($id),*];
     };
 }
 
@@ -55,11 +61,7 @@ settings! {
     BODY_RATE, "BOXOFFICE_BODY_BYTES_PER_SECOND", "--body-bytes-per-second", "1024", "bytes", "A body that comes more slowly over 2 s is refused: 408. 0: no limit.";
     IDLE_SECONDS, "BOXOFFICE_IDLE_SECONDS", "--idle-seconds", "75", "seconds", "A connection without a request is closed after this; keep it longer than the proxy's own limit.";
     DRAIN_SECONDS, "BOXOFFICE_DRAIN_SECONDS", "--drain-seconds", "20", "seconds", "After SIGTERM or SIGINT: time for requests in flight to be committed and answered, and for fetches in flight to be handed over; fetches that are not done shortly before its end are given back.";
-    HUMANITIX_API_URL, "HUMANITIX_API_URL", "--humanitix-api-url", "https://api.humanitix.com", "URL", "Where Humanitix is asked: https, host, perhaps port and path, without the version, which is part of the paths that the database asks for. http only for 127.0.0.1, ::1 and localhost: a credential must not travel in the clear.";
-    HUMANITIX_API_KEY, "HUMANITIX_API_KEY", "", "", "key", "API key of the account humanitix/default, sent as x-api-key to HUMANITIX_API_URL and nowhere else. Without it that account is not asked.";
-    EVENTBRITE_API_URL, "EVENTBRITE_API_URL", "--eventbrite-api-url", "https://www.eventbriteapi.com", "URL", "Where Eventbrite is asked, without /v3; otherwise like HUMANITIX_API_URL.";
-    EVENTBRITE_OAUTH_TOKEN, "EVENTBRITE_OAUTH_TOKEN", "", "", "token", "Private token of the account eventbrite/default, sent as a bearer token to EVENTBRITE_API_URL and nowhere else. Without it that account is not asked.";
-    CREDENTIALS_FILE, "BOXOFFICE_CREDENTIALS_FILE", "--credentials-file", "", "path", "Further accounts, one a line: platform account secret, for example `humanitix second-organiser KEY`; account: 1 to 40 of a-z, 0-9, _ and -. Empty lines and lines that begin with # do not count. Nobody but its owner may have access to it (chmod 600).";
+    CREDENTIALS_FILE, "BOXOFFICE_CREDENTIALS_FILE", "--credentials-file", "", "path", "Further accounts, one a line: platform account secret, for example `PLATFORM second-organiser KEY`; account: 1 to 40 of a-z, 0-9, _ and -. Empty lines and lines that begin with # do not count. Nobody but its owner may have access to it (chmod 600).";
     FETCH_CONCURRENCY, "BOXOFFICE_FETCH_CONCURRENCY", "--fetch-concurrency", "8", "0..64", "Answers of platforms that are asked for, read or handed over at a time; 0 switches the outbound pump off, with the database's due tasks. Memory for answers is at most about this plus twice BOXOFFICE_FETCH_CONNECTIONS, times BOXOFFICE_FETCH_MAX_BYTES.";
     FETCH_CONNECTIONS, "BOXOFFICE_FETCH_CONNECTIONS", "--fetch-connections", "2", "1..16", "Database connections of the outbound pump.";
     FETCH_SECONDS, "BOXOFFICE_FETCH_SECONDS", "--fetch-seconds", "60", "seconds", "Longest time from asking a platform to the last byte of its answer.";
@@ -70,6 +72,59 @@ settings! {
     FETCH_ROOT_CERT, "BOXOFFICE_FETCH_ROOT_CERT", "--fetch-root-cert", "", "path", "PEM file of the certificates that the platforms' certificates are checked against, instead of the system's.";
     TRUSTED_PROXIES, "BOXOFFICE_TRUSTED_PROXIES", "--trusted-proxies", "", "addresses", "Proxies in front, as addresses or networks separated by commas, for example `127.0.0.1, 10.0.0.0/8`. From these x-forwarded-for is believed: the sender is the last address in it that is not one of them. Without it every request through a proxy counts as the proxy's own.";
     DEBUG_WEBHOOKS, "DEBUG_WEBHOOKS", "--debug-webhooks", "false", "true|false", "One more log line for each request: id, method, path without token, sizes, outcome, times. Never bodies, header values or personal data.";
+}
+
+/// All settings, in the order of `--help`: our own, and among them those of each platform.
+pub fn all() -> &'static [Setting] {
+    static ALL: OnceLock<Vec<Setting>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let (before, after) =
+            OWN.split_at(OWN.iter().take_while(|setting| setting.name != CREDENTIALS_FILE.name).count());
+        let theirs = access::all().into_iter().flat_map(|(title, name, access)| of_platform(title, name, access));
+        before.iter().copied().chain(theirs).chain(after.iter().copied()).collect()
+    })
+}
+
+/// The setting of that variable; one that no platform and nobody else has is unknown.
+pub fn named(name: &str) -> Option<&'static Setting> {
+    all().iter().find(|setting| setting.name == name)
+}
+
+/// Where a platform is asked, and the credential of its account `default`. Made once, so what they say is never freed.
+fn of_platform(title: &str, name: &str, access: &Access) -> [Setting; 2] {
+    let flag = access.url_variable.to_ascii_lowercase().replace('_', "-");
+    let mut credential = access.credential.to_owned();
+    if let Some(first) = credential.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    [
+        Setting {
+            name: access.url_variable,
+            flag: format!("--{flag}").leak(),
+            default: access.url,
+            unit: "URL",
+            meaning: format!(
+                "Where {title} is asked: https, host, perhaps port and path, without the version, which is part of the paths \
+                 that the database asks for. http only for 127.0.0.1, ::1 and localhost: a credential must not travel in the clear."
+            )
+            .leak(),
+            secret: false,
+        },
+        Setting {
+            name: access.credential_variable,
+            flag: "",
+            default: "",
+            unit: access.credential.rsplit(' ').next().unwrap_or_default(),
+            meaning: format!(
+                "{credential} of the account {name}/default, sent as {} to {} and nowhere else. Without it that account is not \
+                 asked.",
+                access::in_words(access.form),
+                access.url_variable
+            )
+            .leak(),
+            secret: true,
+        },
+    ]
 }
 
 /// Where values come from; a trait so that tests need no environment.
@@ -156,7 +211,7 @@ pub fn command(args: impl IntoIterator<Item = OsString>) -> Result<Command, Usag
             }
             _ => {}
         }
-        let Some(setting) = ALL.iter().find(|setting| !setting.flag.is_empty() && setting.flag == name) else {
+        let Some(setting) = all().iter().find(|setting| !setting.flag.is_empty() && setting.flag == name) else {
             let shown = if name.starts_with('-') { name } else { "argument" };
             return Err(UsageError(format!("unknown {shown}, see --help")));
         };
@@ -184,7 +239,7 @@ pub fn help() -> String {
          \x20 --help, -h     print this and stop\n\n\
          Settings: a flag wins over its variable; an empty value is an error.\n\n",
     );
-    for setting in ALL {
+    for setting in all() {
         let flag = if setting.flag.is_empty() { String::new() } else { format!("  {}", setting.flag) };
         let default = if setting.default.is_empty() { "none" } else { setting.default };
         text.push_str(&format!("  {}{flag}  [{}]  default: {default}\n", setting.name, setting.unit));
@@ -204,8 +259,8 @@ pub fn help() -> String {
         text.push_str("\n\n");
     }
     text.push_str(
-        "Webhook secrets (HUMANITIX_WEBHOOK_SECRET, EVENTBRITE_WEBHOOK_SECRET) live in the database, where signatures are\n\
-         checked: set them with boxoffice.set_webhook_secret(). This process neither needs nor reads them.\n\n\
+        "Webhook secrets live in the database, where signatures are checked: set them with boxoffice.set_webhook_secret().\n\
+         This process neither needs nor reads them.\n\n\
          Paths: POST /webhooks/PLATFORM[/TOKEN], POST /functions/v1/PLATFORM-webhook[/TOKEN]; GET /live, /ready, /metrics.\n\n\
          Exit codes: 0 stopped cleanly, 1 could not listen or not everything was finished in time, 64 wrong usage.\n",
     );

@@ -124,7 +124,7 @@ impl Problem {
 
 /// The answer to a delivery on which the database has decided, with the outcome for metrics.
 ///
-/// A status that must not reach a platform becomes 503: 410 unsubscribes on Eventbrite, a redirect would send the
+/// A status that must not reach a platform becomes 503: 410 unsubscribes on some, a redirect would send the
 /// delivery, with its personal data, somewhere else, and anything that is no final status cannot be sent at all.
 pub fn decided(row: &Row) -> (Answer, &str) {
     let status = u16::try_from(row.http_status).ok().filter(|status| allowed(*status));

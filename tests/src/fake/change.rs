@@ -1,7 +1,7 @@
 //! What organizers and buyers do: events and purchases. What becomes of an order later is in `life`.
 
+use crate::fake::platform::Platform;
 use anyhow::{Context as _, bail, ensure};
-use boxoffice_core::platform::Platform;
 
 use super::model::{Event, Model, Order, Status, Ticket, Versions};
 use super::spec::{EventSpec, Person, PurchaseSpec};

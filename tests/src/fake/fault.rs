@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 use serde_json::{Value, json};
 
 use super::answer::Answer;

@@ -1,6 +1,6 @@
 //! What the platforms push: Eventbrite's webhooks, and envelopes of the bridge convention for Humanitix.
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 use serde_json::{Value, json};
 
 use super::model::{Event, Order, Status};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::fake::platform::Platform;
 use anyhow::{Context as _, ensure};
-use boxoffice_core::platform::Platform;
 
 use super::model::{Order, Request, Status, Ticket, Versions};
 use super::{Fake, lock};

@@ -32,6 +32,7 @@ mod life;
 mod model;
 mod money;
 mod people;
+mod platform;
 mod query;
 mod seen;
 mod sender;
@@ -45,10 +46,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::watch;
 
-pub use boxoffice_core::platform::Platform;
 pub use fault::{Fault, FaultId, FaultRule, WrongType};
 pub use hint::Hint;
 pub use money::Money;
+pub use platform::Platform;
 pub use seen::Seen;
 pub use sender::{Sender, Sent};
 pub use server::{Outage, PageServed};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 
 use super::spec::{EventSpec, Person};
 use crate::random::Random;

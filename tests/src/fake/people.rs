@@ -1,7 +1,7 @@
 //! Who has a ticket, who is in, and who has paid.
 
+use crate::fake::platform::Platform;
 use anyhow::{Context as _, ensure};
-use boxoffice_core::platform::Platform;
 
 use super::Fake;
 use super::life::cancel;

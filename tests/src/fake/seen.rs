@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 
 use super::{Fake, index, lock};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 
 use super::Fake;
 use crate::Result;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 
 use super::model::{Order, Status, Ticket, Versions};
 use super::money::Money;

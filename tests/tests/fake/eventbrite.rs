@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use boxoffice_core::platform::{Platform, ResourceKind};
+use boxoffice_core::platform::ResourceKind;
+use boxoffice_tests::fake::Platform;
 use boxoffice_tests::fake::{EVENTBRITE_TOKEN, EventSpec, Fake, ORGANIZATION, PurchaseSpec, clock};
 use boxoffice_tests::{Result, http};
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use boxoffice_core::platform::Platform;
 use boxoffice_tests::Result;
+use boxoffice_tests::fake::Platform;
 use boxoffice_tests::fake::{EventSpec, Fake, Fault, ORGANIZATION, Outage, Person, PurchaseSpec, WrongType};
 use serde_json::json;
 

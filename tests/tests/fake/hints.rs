@@ -1,7 +1,8 @@
 //! What the platforms push.
 
-use boxoffice_core::platform::{Effect, Platform};
+use boxoffice_core::platform::Effect;
 use boxoffice_tests::Result;
+use boxoffice_tests::fake::Platform;
 use boxoffice_tests::fake::{EventSpec, Fake, Hint, PurchaseSpec};
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! The fake platforms: their calls, what goes wrong with them, and that their truth is what their answers add up to.
 //! Needs no PostgreSQL.
 
-use boxoffice_core::platform::{Platform, ResourceKind};
+use boxoffice_core::platform::ResourceKind;
 use boxoffice_tests::Result;
+use boxoffice_tests::fake::Platform;
 use boxoffice_tests::fake::{EVENTBRITE_TOKEN, Fake, HUMANITIX_KEY, Person};
 use boxoffice_tests::http::{self, Response};
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! Orders that were not simply bought: reserved, given away, refunded with the fees kept.
 
-use boxoffice_core::platform::{Platform, ResourceKind};
+use boxoffice_core::platform::ResourceKind;
 use boxoffice_tests::Result;
+use boxoffice_tests::fake::Platform;
 use boxoffice_tests::fake::{EventSpec, Fake, PurchaseSpec, RefundStatus, clock};
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 use serde_json::{Value, json};
 
 use super::body::{Writer, attendees, ticket_class};

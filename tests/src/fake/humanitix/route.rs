@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boxoffice_core::platform::Platform;
+use crate::fake::platform::Platform;
 use serde_json::{Value, json};
 
 use super::body;
