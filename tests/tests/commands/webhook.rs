@@ -55,7 +55,7 @@ fn what_is_wrong_with_the_question_or_the_answer_is_said() -> Result {
     let mut checkout = Checkout::new(None)?;
     checkout.run("up", &[])?.good()?;
     let wrong = [
-        (["--platform", "tixel", "--event", "order.created"], ["eventbrite and humanitix", "tixel"]),
+        (["--platform", "tixel", "--event", "order.created"], ["boxoffice.platforms", "tixel"]),
         (["--platform", "humanitix", "--event", "order.placed"], ["order.created, order.updated", "EVENT="]),
         (["--platform", "eventbrite", "--event", "it's"], ["order.placed", "EVENT="]),
     ];
