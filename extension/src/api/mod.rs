@@ -210,7 +210,7 @@ fn sample_webhook(
 
 fn completed(o: Outcome) -> (&'static str, String, Option<&'static str>, Option<String>) {
     let change = o.change.as_ref();
-    (o.word, o.message, change.map(Change::word), change.and_then(Change::detail))
+    (o.word.word(), o.message, change.map(Change::word), change.and_then(Change::detail))
 }
 
 fn rows<T, R>(result: Result<Vec<T>>, row: fn(T) -> R) -> std::result::Result<TableIterator<'static, R>, ErrorReport>

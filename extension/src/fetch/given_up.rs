@@ -1,5 +1,6 @@
 //! What is refused or will never work. Only a refusal of the credential itself stops an account.
 
+use boxoffice_contract::fetch::Outcome as Became;
 use boxoffice_core::platform::ResourceKind;
 use boxoffice_core::platform::call::Subject;
 use boxoffice_core::time::Micros;
@@ -30,14 +31,14 @@ pub(super) fn credential_refused(
     if !accounts::stop(client, job.platform, &job.account, reason, job.claimed_at)? {
         job.attempts -= 1;
         jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
-        return Ok(Outcome::new("retry", "the account is stopped already, or has been let go on meanwhile"));
+        return Ok(Outcome::new(Became::Retry, "the account is stopped already, or has been let go on meanwhile"));
     }
     job.refusals += 1;
     // Others first, when it goes on: what was refused may be the only thing that is.
     jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
     let (platform, account) = (job.platform.as_str(), &job.account);
     let hint = "give the worker a valid one and restart it, or call resume_account()";
-    Ok(Outcome::new("stopped", format!("{platform} refuses the credential of account {account} ({reason}): {hint}")))
+    Ok(Outcome::new(Became::Stopped, format!("{platform} refuses the credential of account {account} ({reason}): {hint}")))
 }
 
 /// The same job has stopped the account before, and somebody has let it go on: it does not stop it again. Something that
@@ -49,7 +50,7 @@ fn doubted(client: &mut SpiClient<'_>, mut job: Job, reason: &str, now: Micros) 
     }
     accounts::examine(client, job.platform, &job.account)?;
     jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
-    Ok(Outcome::new("retry", "refused once more; the account's own list shows whether the credential is good"))
+    Ok(Outcome::new(Became::Retry, "refused once more; the account's own list shows whether the credential is good"))
 }
 
 /// The platform does not let the credential see this resource.
@@ -73,11 +74,11 @@ pub(super) fn resource_refused(client: &mut SpiClient<'_>, job: Job, reason: &st
 
 /// Gives a job up. `reason` is for those who look at the database, `message` for the log, which is to have no paths.
 pub(super) fn dead(client: &mut SpiClient<'_>, job: &Job, reason: &str, message: &str) -> Result<Outcome> {
-    jobs::end(client, job, "dead", Some(reason))?;
+    jobs::end(client, job, Status::Dead, Some(reason))?;
     if let Some(run) = job.run_id {
         give_up_list(client, job, run, reason)?;
     }
-    Ok(Outcome::new("dead", format!("{} {}: {message}", job.platform.as_str(), job.kind.as_str())))
+    Ok(Outcome::new(Became::Dead, format!("{} {}: {message}", job.platform.as_str(), job.kind.as_str())))
 }
 
 /// A list cannot be read to its end. A run about one event fails with it; one about the account goes on with its other

@@ -1,5 +1,7 @@
 //! An answer that is what was asked for: merged, kept, and followed by what comes next.
 
+use boxoffice_contract::fetch::Outcome as Became;
+use boxoffice_contract::headers::{ACCOUNT, EVENT, PATH, RESOURCE, STATUS};
 use boxoffice_core::headers::Headers;
 use boxoffice_core::merge::Look;
 use boxoffice_core::observation::{Fact, OrderKey};
@@ -72,10 +74,10 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
         None if job.run_id.is_none() => go_on_alone(client, &job, &page)?,
         None => false,
     };
-    jobs::end(client, &job, "done", None)?;
+    jobs::end(client, &job, Status::Done, None)?;
     let rows = effects.written.rows();
     let more = if next { ", there are more pages" } else { "" };
-    Ok(Outcome::new("done", format!("{} items, {rows} rows written{more}", page.items)).with(change))
+    Ok(Outcome::new(Became::Done, format!("{} items, {rows} rows written{more}", page.items)).with(change))
 }
 
 /// What is needed of a page after its facts have been given away.
@@ -160,11 +162,11 @@ pub(super) fn log(
     let status = answered.status.map(|status| status.to_string());
     let said = ["content-type", "date"].into_iter().filter_map(|name| Some((name, answered.headers.get(name)?)));
     let asked = [
-        (":status", status.as_deref()),
-        (":path", Some(job.path.as_str())),
-        (":account", Some(job.account.as_str())),
-        (":resource", job.resource_id.as_deref()),
-        (":event", job.external_event_id.as_deref()),
+        (STATUS, status.as_deref()),
+        (PATH, Some(job.path.as_str())),
+        (ACCOUNT, Some(job.account.as_str())),
+        (RESOURCE, job.resource_id.as_deref()),
+        (EVENT, job.external_event_id.as_deref()),
     ];
     let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let headers = Headers::from_pairs(asked.chain(said)).redacted_json(&[]);

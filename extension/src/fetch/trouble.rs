@@ -1,5 +1,6 @@
 //! Trouble that may pass, and too many calls.
 
+use boxoffice_contract::fetch::Outcome as Became;
 use boxoffice_core::backoff;
 use boxoffice_core::time::Micros;
 use pgrx::spi::SpiClient;
@@ -24,7 +25,7 @@ pub(super) fn limited(client: &mut SpiClient<'_>, mut job: Job, wait: Option<Mic
         job.attempts -= 1;
     }
     jobs::again(client, &job, now, Some(reason))?;
-    Ok(Outcome::new("retry", format!("too many calls; the account pauses for {} s", pause / SECOND)).with(change))
+    Ok(Outcome::new(Became::Retry, format!("too many calls; the account pauses for {} s", pause / SECOND)).with(change))
 }
 
 /// Takes what may pass. `everywhere`: it says something about the platform rather than about this resource.
@@ -52,5 +53,5 @@ pub(super) fn trouble(
     } else {
         jobs::again(client, &job, now.saturating_add(delay), Some(reason))?;
     }
-    Ok(Outcome::new("retry", reason).with(change))
+    Ok(Outcome::new(Became::Retry, reason).with(change))
 }

@@ -1,5 +1,6 @@
 //! How each credential fares: `platform_accounts`.
 
+use boxoffice_contract::fetch::AccountChange;
 use boxoffice_core::backoff;
 use boxoffice_core::platform::Platform;
 use boxoffice_core::time::{self, Micros};
@@ -110,12 +111,13 @@ pub enum Change {
 impl Change {
     /// One word.
     pub fn word(&self) -> &'static str {
-        match self {
-            Change::Troubled { .. } => "troubled",
-            Change::Well { .. } => "well",
-            Change::Resumed => "resumed",
-            Change::Paused { .. } => "paused",
-        }
+        let change = match self {
+            Change::Troubled { .. } => AccountChange::Troubled,
+            Change::Well { .. } => AccountChange::Well,
+            Change::Resumed => AccountChange::Resumed,
+            Change::Paused { .. } => AccountChange::Paused,
+        };
+        change.word()
     }
 
     /// The rest, in words.
