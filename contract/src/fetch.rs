@@ -77,7 +77,10 @@ mod tests {
             .chain(AccountChange::ALL.iter().map(|c| c.word()))
             .collect();
         // They stand in logs and metrics, where nothing has to be escaped.
-        assert!(words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')), "{words:?}");
+        assert!(
+            words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')),
+            "{words:?}"
+        );
         assert_eq!(words.iter().collect::<std::collections::BTreeSet<_>>().len(), words.len(), "{words:?}");
         for outcome in Outcome::ALL {
             assert_eq!(Outcome::from_word(outcome.word()), Some(*outcome));

@@ -1,8 +1,11 @@
 //! Answers to the calls that were handed out: merged, followed by the next page, tried again, or given up.
 
+mod burst;
+pub mod claim;
 mod given_up;
 mod gone;
 mod page;
+mod shares;
 mod trouble;
 
 use boxoffice_contract::fetch::{NoAnswer, Outcome as Became};
@@ -20,16 +23,13 @@ use crate::server;
 use crate::store::accounts::{self, Change};
 use crate::store::jobs::{self, Job};
 use crate::store::now;
+use crate::store::runs::words::Failure;
 use given_up::{credential_refused, dead, resource_refused};
 use trouble::{limited, trouble};
 
 const SECOND: Micros = 1_000_000;
 /// How often a list may begin anew because its place was lost.
 const RESTARTS: i32 = 5;
-/// Priorities of jobs; see the comment of the column.
-pub const PRIORITY_SECOND_LOOK: i16 = 5;
-/// Of orders that a complete listing did not show.
-pub const PRIORITY_MISSING: i16 = 4;
 
 /// An answer as the worker hands it over.
 pub struct Answered<'a> {
@@ -88,7 +88,7 @@ fn settle(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now
     match judge(&job, answered, now) {
         Judged::Released => {
             job.attempts -= 1;
-            jobs::again(client, &job, now, None)?;
+            jobs::reschedule(client, &job, now, None)?;
             Ok(Outcome::new(Became::Released, "the job waits for another worker"))
         }
         Judged::Answer(Answer::Good) => page::good(client, job, answered, now),
@@ -103,7 +103,7 @@ fn settle(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now
             Some(path) => {
                 job.path = path;
                 job.attempts -= 1;
-                jobs::again(client, &job, now, Some("an expansion failed"))?;
+                jobs::reschedule(client, &job, now, Some("an expansion failed"))?;
                 Ok(Outcome::new(Became::Retry, "an expansion failed; asked again with fewer"))
             }
             None => trouble(client, job, "an expansion failed where none was asked for", false, None, now),
@@ -112,7 +112,7 @@ fn settle(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now
         Judged::Answer(Answer::Trouble { reason, everywhere, wait }) => {
             trouble(client, job, &reason, everywhere, wait, now)
         }
-        Judged::Answer(Answer::Never(reason)) => dead(client, &job, &reason, &reason),
+        Judged::Answer(Answer::Never(reason)) => dead(client, &job, Failure::Unreadable, &reason, &reason),
     }
 }
 
@@ -143,13 +143,13 @@ fn judge(job: &Job, answered: &Answered<'_>, now: Micros) -> Judged {
 fn restart(client: &mut SpiClient<'_>, mut job: Job, now: Micros) -> Result<Outcome> {
     if job.restarts >= RESTARTS {
         let reason = "the place in the list was lost too often";
-        return dead(client, &job, reason, reason);
+        return dead(client, &job, Failure::Unreadable, reason, reason);
     }
     job.path = job.platform.first_page(&job.path);
     job.restarts += 1;
     job.list_pages = 1;
     job.attempts = 0;
-    jobs::again(client, &job, now, Some("the place in the list was lost"))?;
+    jobs::reschedule(client, &job, now, Some("the place in the list was lost"))?;
     Ok(Outcome::new(Became::Retry, "the place in the list was lost; it is read from its start"))
 }
 
