@@ -17,7 +17,7 @@ WITH ours (name) AS (
         'platform_accounts_status_known', 'platform_settings_authentication_known', 'platform_settings_encoding_known',
         'platform_settings_signature_header_is_a_name', 'platform_settings_signed_content_known',
         'platform_settings_timestamp_header_is_a_name', 'platform_settings_tolerance_sensible', 'reconciliation_differences_known',
-        'sync_history_mode_known', 'sync_history_status_known', 'task_lock_is_one_row',
+        'sync_history_failure_known', 'sync_history_mode_known', 'sync_history_status_known', 'task_lock_is_one_row',
         'deliveries_noted_one_row', 'ready_probe_has_one_row', 'sync_history_open_event_idx', 'ready_probe fillfactor=10',
         'webhook_rejections fillfactor=25', 'ticket_events_ends_after_start', 'webhook_rejections_body_bounded',
         'webhook_rejections_slot_bounded', 'webhook_secrets_kind_known',

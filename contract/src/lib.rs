@@ -2,4 +2,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod fetch;
+pub mod headers;
 pub mod sqlstate;
+mod words;

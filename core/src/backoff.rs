@@ -34,6 +34,13 @@ pub const UNHEARD_OF: Backoff = Backoff { first: 6 * SECOND, factor: 7, longest:
 /// A credential whose calls all fail: the platform is down, or out of reach.
 pub const ACCOUNT: Backoff = Backoff { first: 2 * SECOND, factor: 2, longest: 300 * SECOND, max_attempts: i32::MAX };
 
+/// A credential whose platform says that there were too many calls, and not for how long: the limit is by the hour, so minutes, and
+/// longer if that is not enough.
+pub const LIMIT: Backoff = Backoff { first: 30 * SECOND, factor: 2, longest: 6 * HOUR, max_attempts: i32::MAX };
+
+/// From this many failures in a row on the trouble is the platform's, not that of single resources.
+pub const IN_TROUBLE: i32 = 3;
+
 impl Backoff {
     /// How long to wait after the given number of failed tries: the first wait, doubled each time (or as the way says) up to
     /// the longest, and up to a fifth more (taken from `seed`), so that what failed together does not come back together.
@@ -59,7 +66,7 @@ mod tests {
 
     #[test]
     fn grows_to_a_limit_and_spreads() {
-        for way in [DELIVERY, FETCH, LAGGING, UNHEARD_OF, ACCOUNT] {
+        for way in [DELIVERY, FETCH, LAGGING, UNHEARD_OF, ACCOUNT, LIMIT] {
             for attempts in -1..100 {
                 for seed in 0..50 {
                     let wait = way.delay(attempts, seed);

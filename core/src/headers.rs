@@ -7,10 +7,7 @@ use serde_json::{Map, Value};
 use crate::document;
 use crate::error::{Error, Result};
 
-/// Pseudo header with the last path segment of the URL.
-pub const PATH_TOKEN: &str = ":path-token";
-/// Pseudo header with the peer's address.
-pub const REMOTE_ADDR: &str = ":remote-addr";
+pub use boxoffice_contract::headers::{PATH_TOKEN, REMOTE_ADDR};
 
 /// Stands in the log for a value that must not be there.
 pub const REDACTED: &str = "[redacted]";

@@ -18,8 +18,17 @@ pub enum Error {
         /// What would be right.
         hint: &'static str,
     },
-    /// There is no such row.
+    /// There is no such delivery.
     NotFound(String),
+    /// A call is refused; says all there is to say.
+    Refused {
+        /// SQLSTATE.
+        code: PgSqlErrorCode,
+        /// Primary message.
+        message: String,
+        /// What can be done.
+        hint: Option<&'static str>,
+    },
     /// A body cannot be used.
     Body(boxoffice_core::Error),
     /// More than can be dealt with.
@@ -45,6 +54,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// A value is NULL that must not be.
+    pub fn null(message: &str) -> Error {
+        let code = PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED;
+        Error::Refused { code, message: message.to_owned(), hint: None }
+    }
+
+    /// A value makes no sense.
+    pub fn invalid(message: &str) -> Error {
+        let code = PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
+        Error::Refused { code, message: message.to_owned(), hint: None }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(message: String, hint: &'static str) -> Error {
+        Error::Refused { code: PgSqlErrorCode::ERRCODE_NO_DATA_FOUND, message, hint: Some(hint) }
+    }
+
     /// SQLSTATE of the error.
     pub fn code(&self) -> PgSqlErrorCode {
         match self {
@@ -56,7 +82,7 @@ impl Error {
             Error::Spi(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
             Error::ReadOnly(_) => PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
             Error::Locked => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
-            Error::Statement { code, .. } => *code,
+            Error::Refused { code, .. } | Error::Statement { code, .. } => *code,
         }
     }
 
@@ -64,9 +90,10 @@ impl Error {
     pub fn message(&self) -> String {
         match self {
             Error::Null(argument) => format!("{argument} must not be null"),
-            Error::Argument { message, .. } | Error::TooMuch { message, .. } | Error::NotFound(message) => {
-                message.clone()
-            }
+            Error::Argument { message, .. }
+            | Error::TooMuch { message, .. }
+            | Error::NotFound(message)
+            | Error::Refused { message, .. } => message.clone(),
             Error::Body(error) => error.to_string(),
             Error::Spi(message) => format!("could not run a statement of boxoffice: {message}"),
             Error::ReadOnly(why) => format!("nothing can be written: {why}"),
@@ -79,6 +106,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Error::Null(_) => Some("Nothing was stored."),
+            Error::Refused { hint, .. } => *hint,
             Error::Argument { hint, .. } | Error::TooMuch { hint, .. } => Some(hint),
             Error::NotFound(_) => {
                 Some("SELECT id, status FROM boxoffice.webhook_logs lists the deliveries that are kept.")

@@ -88,6 +88,12 @@ pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     subtransaction(work, stays_inside)
 }
 
+/// Like [`in_subtransaction`], and whatever fails is returned, but for a cancellation: for work whose trouble is to be reported
+/// and no more, as by EXCEPTION WHEN OTHERS.
+pub fn attempt<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    subtransaction(work, |code| code != PgSqlErrorCode::ERRCODE_QUERY_CANCELED)
+}
+
 /// Runs `work` in a subtransaction of which nothing stays. Errors of statements are thrown on.
 pub fn in_undone_subtransaction(work: impl FnOnce() -> Result<()>) -> Result<()> {
     let mut reached = false;

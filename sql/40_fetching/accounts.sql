@@ -28,13 +28,7 @@ BEGIN
                 status = a.status;
         PERFORM boxoffice.probe_account(split_part(entry, '/', 1), split_part(entry, '/', 2));
     END LOOP;
-    -- What was asked for before anybody had a credential, under a name that nobody has.
-    UPDATE boxoffice.fetch_jobs j SET account = boxoffice.account_of(j.platform, j.external_event_id)
-        WHERE j.status = 'waiting' AND j.run_id IS NULL
-          AND NOT EXISTS (SELECT FROM boxoffice.platform_accounts a
-                          WHERE a.platform = j.platform AND a.name = j.account AND a.announced_at IS NOT NULL)
-          AND NOT EXISTS (SELECT FROM boxoffice.fetch_jobs k WHERE k.platform = j.platform AND k.path = j.path
-                          AND k.account = boxoffice.account_of(j.platform, j.external_event_id) AND k.status = 'waiting' AND k.run_id IS NULL);
+    PERFORM boxoffice.rehome_fetches();
 END
 $$;
 COMMENT ON FUNCTION boxoffice.announce_accounts(text[]) IS 'A worker says which credentials it holds, as platform/name. Makes them known, and lets a stopped one make one call to show that it works again.';
@@ -80,37 +74,6 @@ CREATE FUNCTION boxoffice.is_held(announced_at timestamptz) RETURNS boolean
     -- A time that has not come yet was written by a clock that was ahead.
     AS $$ SELECT COALESCE(announced_at BETWEEN clock_timestamp() - interval '5 minutes' AND clock_timestamp() + interval '1 minute', false) $$;
 COMMENT ON FUNCTION boxoffice.is_held(timestamptz) IS 'Whether an account that was last announced then counts as held by a worker now: within five minutes.';
-
-CREATE FUNCTION boxoffice.stay_announced(accounts text[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, boxoffice, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-DECLARE
-    moment timestamptz := clock_timestamp();
-    latest timestamptz;
-    stale integer;
-BEGIN
-    -- Once a minute, not with each claim.
-    SELECT max(p.announced_at), count(*) INTO latest, stale FROM boxoffice.platform_accounts p
-        WHERE (accounts IS NULL OR p.platform || '/' || p.name = ANY (accounts))
-          AND (p.announced_at NOT BETWEEN moment - interval '1 minute' AND moment
-               -- Whoever claims for all of them does not hold those that nobody has announced.
-               OR (p.announced_at IS NULL AND accounts IS NOT NULL));
-    IF stale = 0 THEN
-        RETURN;
-    END IF;
-    IF latest > moment + interval '1 minute' THEN
-        PERFORM boxoffice.mend_times(latest - moment);
-    END IF;
-    UPDATE boxoffice.platform_accounts u SET announced_at = moment
-        FROM (SELECT p.platform, p.name FROM boxoffice.platform_accounts p
-              WHERE (accounts IS NULL OR p.platform || '/' || p.name = ANY (accounts))
-                AND (p.announced_at NOT BETWEEN moment - interval '1 minute' AND moment OR (p.announced_at IS NULL AND accounts IS NOT NULL))
-              ORDER BY p.platform, p.name FOR UPDATE SKIP LOCKED) k
-        WHERE u.platform = k.platform AND u.name = k.name;
-END
-$$;
-COMMENT ON FUNCTION boxoffice.stay_announced(text[]) IS 'Remembers that a worker still holds these accounts. Used by claim_fetches(); writes once a minute.';
 
 CREATE FUNCTION boxoffice.require_account(platform text, account text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -197,10 +160,7 @@ CREATE FUNCTION boxoffice.remove_account(platform text, name text) RETURNS void
 AS $$
 BEGIN
     PERFORM boxoffice.require_platform(platform);
-    PERFORM boxoffice.fail_run(h.id, 'the account was removed') FROM boxoffice.sync_history h
-        WHERE h.platform = remove_account.platform AND h.account = remove_account.name AND h.status IN ('running', 'finishing');
-    DELETE FROM boxoffice.fetch_jobs j
-        WHERE j.platform = remove_account.platform AND j.account = remove_account.name AND j.finished_at IS NULL;
+    PERFORM boxoffice.forget_account_fetches(platform, name);
     DELETE FROM boxoffice.account_calls c WHERE c.platform = remove_account.platform AND c.name = remove_account.name;
     UPDATE boxoffice.ticket_platforms p SET account = NULL
         WHERE p.platform = remove_account.platform AND p.account = remove_account.name;

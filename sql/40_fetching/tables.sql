@@ -17,8 +17,13 @@ CREATE TABLE boxoffice.fetch_jobs (
     claimed_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
     refusals integer NOT NULL DEFAULT 0,
+    refused boolean NOT NULL DEFAULT false,
     doubtful boolean NOT NULL DEFAULT false,
     restarts integer NOT NULL DEFAULT 0,
+    -- What a list has not shown once is not asked for by another list of that kind: it may never show it. Those of orders show
+    -- their attendees too.
+    list_may_show boolean NOT NULL GENERATED ALWAYS AS (
+        purpose = 'hint' AND ((kind = 'order' AND restarts = 0) OR (kind = 'attendee' AND restarts < 2))) STORED,
     list_pages integer NOT NULL DEFAULT 1,
     list_limit integer,
     list_total bigint,
@@ -57,8 +62,10 @@ COMMENT ON COLUMN boxoffice.fetch_jobs.lease_id IS 'The number that claim_fetche
 COMMENT ON COLUMN boxoffice.fetch_jobs.claimed_at IS 'When it was handed out: the time that its answer counts as fetched.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.attempts IS 'How often it was tried.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.refusals IS 'How often the platform has refused the credential when asked for it.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.refused IS 'It was put off because the credential was refused; due at once when that works again.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.doubtful IS 'The hint was of something that nobody had heard of here when it was asked for.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.restarts IS 'How often its list began anew, or how often a list did not show it after all.';
+COMMENT ON COLUMN boxoffice.fetch_jobs.list_may_show IS 'A hint that a list of what has changed may show; it waits for one when too many do.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.list_pages IS 'Number of this page in its list, from 1.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.list_limit IS 'Most pages that the list may have, by what its first page announced; a list that goes on beyond is given up.';
 COMMENT ON COLUMN boxoffice.fetch_jobs.list_total IS 'Items that the list had when its page before was read; a list that has become shorter is read anew.';

@@ -43,57 +43,9 @@ $$;
 COMMENT ON FUNCTION boxoffice.run_due_tasks() IS 'What has to happen now and then: ends synchronisations, tries failed deliveries again, begins what is due, clears away what is old. A worker calls it every few seconds; any role with the right may. One row for each task, with how many items it dealt with.';
 
 CREATE FUNCTION boxoffice.schedule_syncs() RETURNS integer
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, boxoffice, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-    e record;
-    begun integer := 0;
-BEGIN
-    FOR e IN SELECT a.platform, a.name, a.discovered_at FROM boxoffice.platform_accounts a
-             WHERE a.status <> 'stopped' AND boxoffice.is_held(a.announced_at)
-               AND (a.discovered_at BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp()) IS NOT TRUE
-               AND NOT EXISTS (SELECT FROM boxoffice.sync_history h
-                   WHERE h.platform = a.platform AND h.account = a.name AND h.mode = 'discovery'
-                   AND (h.status IN ('running', 'finishing') OR h.started_at BETWEEN
-                        clock_timestamp() - CASE WHEN a.discovery_error IS NULL THEN interval '10 minutes' ELSE interval '30 minutes' END
-                        AND clock_timestamp())) LOOP
-        PERFORM boxoffice.begin_discovery(e.platform, e.name, CASE WHEN e.discovered_at IS NULL THEN 'first' ELSE 'schedule' END, 3);
-        begun := begun + 1;
-    END LOOP;
-    -- The changes of many events of an organization are two lists, not two for each of them.
-    FOR e IN SELECT d.platform, d.account, array_agg(d.external_event_id::text) AS events FROM boxoffice.sync_plan d
-             JOIN boxoffice.platform_accounts a ON a.platform = d.platform AND a.name = d.account AND a.status <> 'stopped'
-                 AND boxoffice.is_held(a.announced_at) AND cardinality(a.organization_ids) > 0
-             -- Only what was found in the account's listing is certain to be in its organizations.
-             JOIN boxoffice.ticket_platforms p ON p.platform = d.platform AND p.external_event_id = d.external_event_id AND p.account = d.account
-                 -- One that is refused by itself is asked about by itself.
-                 AND p.sync_failures = 0
-             WHERE d.due_mode = 'changes' AND d.last_sync_at > clock_timestamp() - interval '1 day'
-               AND NOT EXISTS (SELECT FROM boxoffice.sync_history h
-                   WHERE h.platform = d.platform AND h.account = d.account AND h.mode = 'changes' AND h.external_event_id IS NULL
-                     AND h.status = 'failed' AND h.finished_at BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp())
-             GROUP BY d.platform, d.account HAVING count(*) > 4 LOOP
-        PERFORM boxoffice.begin_account_changes(e.platform, e.account, e.events);
-        begun := begun + 1;
-    END LOOP;
-    FOR e IN SELECT d.* FROM boxoffice.sync_plan d
-             JOIN boxoffice.platform_accounts a ON a.platform = d.platform AND a.name = d.account AND a.status <> 'stopped'
-                 AND boxoffice.is_held(a.announced_at)
-             WHERE d.due_mode IS NOT NULL
-               AND (d.due_mode <> 'changes' OR NOT EXISTS (SELECT FROM boxoffice.sync_history h
-                   WHERE h.platform = d.platform AND h.account = d.account AND h.mode = 'changes' AND h.external_event_id IS NULL
-                     AND h.status = 'running'))
-             ORDER BY d.due_at NULLS FIRST, d.platform, d.external_event_id LIMIT 50 LOOP
-        PERFORM boxoffice.begin_event_sync(e.platform, e.external_event_id, e.due_mode,
-            CASE e.due_mode WHEN 'full' THEN 'first' WHEN 'reconcile' THEN 'daily' ELSE 'schedule' END,
-            CASE e.due_mode WHEN 'reconcile' THEN 4 ELSE 3 END, false);
-        begun := begun + 1;
-    END LOOP;
-    RETURN begun;
-END
-$$;
+    AS 'MODULE_PATHNAME', 'schedule_syncs_wrapper';
 COMMENT ON FUNCTION boxoffice.schedule_syncs() IS 'Begins the synchronisations that are due, and lists the events of accounts once an hour. Says how many things it began.';
 
 CREATE FUNCTION boxoffice.link_found_events(max_events integer) RETURNS integer

@@ -26,8 +26,11 @@ CREATE TABLE boxoffice.sync_history (
     progress_at timestamptz,
     finished_at timestamptz,
     error text,
+    failure text,
     CONSTRAINT sync_history_mode_known CHECK (mode IN ('full', 'changes', 'reconcile', 'discovery', 'burst')),
-    CONSTRAINT sync_history_status_known CHECK (status IN ('running', 'finishing', 'done', 'failed'))
+    CONSTRAINT sync_history_status_known CHECK (status IN ('running', 'finishing', 'done', 'failed')),
+    CONSTRAINT sync_history_failure_known CHECK (failure IN ('not_found', 'refused', 'unreadable', 'no_list', 'no_credential', 'stalled',
+                                                             'unfinished', 'ended'))
 );
 -- One at a time of each kind; what somebody asks for by hand may come beside it.
 CREATE UNIQUE INDEX sync_history_running_idx ON boxoffice.sync_history (platform, account, mode, COALESCE(external_event_id, ''))
@@ -61,6 +64,7 @@ COMMENT ON COLUMN boxoffice.sync_history.missing IS 'Orders here that the comple
 COMMENT ON COLUMN boxoffice.sync_history.progress_at IS 'When its last page was taken in; NULL before the first. A run without progress for an hour (six, when it has read something) is ended.';
 COMMENT ON COLUMN boxoffice.sync_history.finished_at IS 'End.';
 COMMENT ON COLUMN boxoffice.sync_history.error IS 'Why it failed.';
+COMMENT ON COLUMN boxoffice.sync_history.failure IS 'The same in a word: not_found (the platform knows no such event or list), refused (the credential, or what it may see), unreadable (a list could not be read to its end, or not be applied), no_list (there is nothing to ask for), no_credential (no worker holds it), stalled (it stood still for too long), unfinished (what was left after the last page failed) or ended (by hand).';
 COMMENT ON SEQUENCE boxoffice.sync_history_id_seq IS 'Numbers of synchronisations.';
 
 CREATE TABLE boxoffice.sync_pages (

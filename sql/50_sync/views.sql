@@ -77,7 +77,7 @@ SELECT h.id, h.platform, h.account, h.external_event_id, COALESCE(e.title, p.ext
        CASE WHEN h.status = 'running' AND h.items > 0 AND h.expected_items > h.items
             THEN pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => LEAST((h.expected_items - h.items) / (h.items / s.seconds), 1e8)::double precision)
        END AS estimated_end,
-       h.problems, h.missing, h.error
+       h.problems, h.missing, h.error, h.failure
 FROM boxoffice.sync_history h
 LEFT JOIN boxoffice.ticket_platforms p ON p.platform = h.platform AND p.external_event_id = h.external_event_id
 LEFT JOIN boxoffice.ticket_events e ON e.event_id = p.event_id
@@ -107,6 +107,7 @@ COMMENT ON COLUMN boxoffice.sync_runs.estimated_end IS 'When it ends at this rat
 COMMENT ON COLUMN boxoffice.sync_runs.problems IS 'Items that could not be used, and oddities.';
 COMMENT ON COLUMN boxoffice.sync_runs.missing IS 'Orders here that the complete listing did not show.';
 COMMENT ON COLUMN boxoffice.sync_runs.error IS 'Why it failed.';
+COMMENT ON COLUMN boxoffice.sync_runs.failure IS 'The same in a word; see sync_history.';
 
 CREATE VIEW boxoffice.sync_status WITH (security_invoker = true) AS
 SELECT d.platform, d.external_event_id, d.event_id, COALESCE(e.title, p.external_title) AS event_title, d.account,

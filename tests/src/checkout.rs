@@ -39,16 +39,15 @@ impl Ran {
     }
 }
 
-/// Copies a folder with everything in it.
-fn copy_all(from: &Path, to: &Path) -> Result {
+fn copy_folder(from: &Path, to: &Path) -> Result {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let target = to.join(entry.file_name());
+        let copy = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy_all(&entry.path(), &target)?;
+            copy_folder(&entry.path(), &copy)?;
         } else {
-            fs::copy(entry.path(), target)?;
+            fs::copy(entry.path(), copy)?;
         }
     }
     Ok(())
@@ -66,7 +65,7 @@ impl Checkout {
             fs::create_dir_all(folder.join(name))?;
         }
         for name in ["scripts", "sql"] {
-            copy_all(&project.join(name), &folder.join(name))?;
+            copy_folder(&project.join(name), &folder.join(name))?;
         }
         for name in ["Makefile", "extension/boxoffice.control"] {
             fs::copy(project.join(name), folder.join(name))?;

@@ -2,7 +2,7 @@
 
 use boxoffice_core::headers::Headers;
 use boxoffice_core::time::Micros;
-use pgrx::datum::TimestampWithTimeZone;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::{Array, JsonB};
 
 use crate::deliver::ingest;
@@ -15,9 +15,12 @@ use crate::diagnose::explain::Step;
 use crate::diagnose::sample;
 use crate::error::{Error, Result};
 use crate::fetch;
+use crate::fetch::claim::{self, Claimed};
 use crate::fetch::{Answered, Outcome};
 use crate::store::deliveries::Filter;
+use crate::store::runs::words::Mode;
 use crate::store::{micros, now};
+use crate::sync::{request, upkeep};
 
 /// The value, or an error that names the argument.
 pub(super) fn given<T>(value: Option<T>, name: &'static str) -> Result<T> {
@@ -150,6 +153,51 @@ pub(super) fn list_some(
 ) -> Result<Vec<(&'static str, String)>> {
     let (platform, scope, id) = (given(platform, "platform")?, given(scope, "scope")?, given(scope_id, "scope_id")?);
     fetch::listings(platform, scope, id, since.map(micros), location)
+}
+
+/// Of `claim_fetches`.
+pub(super) fn claim_some(max_jobs: Option<i32>, accounts: Option<Array<'_, &str>>) -> Result<Vec<Claimed>> {
+    let accounts: Option<Vec<Option<String>>> =
+        accounts.map(|list| list.iter().map(|a| a.map(str::to_owned)).collect());
+    claim::claim(max_jobs, accounts.as_deref())
+}
+
+/// Of `reconcile_event`.
+pub(super) fn reconcile_one(event_id: Option<&str>, dry_run: Option<bool>) -> Result<Vec<Option<i64>>> {
+    request::event(event_id, Mode::Reconcile, given(dry_run, "dry_run")?)
+}
+
+/// Of `begin_discovery`.
+pub(super) fn discover_one(
+    platform: Option<&str>,
+    account: Option<&str>,
+    reason: Option<&str>,
+    priority: Option<i32>,
+) -> Result<Option<i64>> {
+    let (platform, account) = (given(platform, "platform")?, given(account, "account")?);
+    request::discovery(platform, account, given(reason, "reason")?, given(priority, "priority")?)
+}
+
+/// Of `fail_run`.
+pub(super) fn fail_one(run: Option<i64>, why: Option<&str>, is_its_own: Option<bool>) -> Result<()> {
+    upkeep::fail_run(given(run, "run")?, given(why, "why")?, given(is_its_own, "is_its_own")?)
+}
+
+/// Of `mend_times`.
+pub(super) fn mend_some(ahead: Option<Interval>) -> Result<i32> {
+    let ahead = ahead.map(|ahead| Micros::try_from(ahead.as_micros())).transpose();
+    upkeep::mend_times(ahead.map_err(|_| Error::invalid("ahead is out of range"))?)
+}
+
+/// Of `forget_account_fetches`.
+pub(super) fn forget_some(platform: Option<&str>, account: Option<&str>) -> Result<()> {
+    upkeep::forget_account(given(platform, "platform")?, given(account, "account")?)
+}
+
+/// Of `withdraw_runs`.
+pub(super) fn withdraw_some(ids: Option<Array<'_, i64>>) -> Result<Vec<i64>> {
+    let ids: Vec<i64> = given(ids, "ids")?.iter().flatten().collect();
+    upkeep::withdraw(&ids)
 }
 
 /// Of `sample_webhook`.

@@ -8,8 +8,8 @@ mod arguments;
 
 use boxoffice_core::platform::Platform;
 use boxoffice_core::time::Micros;
-use pgrx::datum::TimestampWithTimeZone;
-use pgrx::iter::TableIterator;
+use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::iter::{SetOfIterator, TableIterator};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Array, JsonB};
@@ -23,17 +23,22 @@ use crate::diagnose::suggest;
 use crate::diagnose::suggest::Suggestion;
 use crate::error::Result;
 use crate::fetch::Outcome;
+use crate::fetch::claim::Claimed;
 use crate::server;
 use crate::store::accounts::Change;
 use crate::store::deliveries::Filter;
+use crate::store::runs::words::Mode;
 use crate::store::{settings, timestamp};
-use crate::sync::finish;
+use crate::sync::{finish, request, schedule, upkeep};
 use arguments::{
-    apply_one, complete_one, diff_some, explain_one, given, ingest_many, ingest_one, list_some, process_one,
-    replay_some, retry_some, sample_one,
+    apply_one, claim_some, complete_one, diff_some, discover_one, explain_one, fail_one, forget_some, given,
+    ingest_many, ingest_one, list_some, mend_some, process_one, reconcile_one, replay_some, retry_some, sample_one,
+    withdraw_some,
 };
 
 type Rows<T> = std::result::Result<TableIterator<'static, T>, ErrorReport>;
+type Answer<T> = std::result::Result<T, ErrorReport>;
+type Runs<T> = std::result::Result<SetOfIterator<'static, T>, ErrorReport>;
 type Receipts =
     (name!(log_id, Option<i64>), name!(outcome, &'static str), name!(http_status, i32), name!(message, String));
 type Reports = (
@@ -75,6 +80,7 @@ type Completed = (
     name!(account_change, Option<&'static str>),
     name!(account_detail, Option<String>),
 );
+type Claims = (name!(id, i64), name!(platform, String), name!(account, String), name!(path, String));
 type Steps = (name!(step, &'static str), name!(passed, Option<bool>), name!(detail, String));
 
 #[pg_extern(sql = false)]
@@ -183,7 +189,87 @@ fn complete_fetch(
 }
 
 #[pg_extern(sql = false)]
-fn finish_sync_runs(max_orders: Option<i32>) -> std::result::Result<i32, ErrorReport> {
+fn claim_fetches(max_jobs: Option<i32>, accounts: Option<Array<'_, &str>>) -> Rows<Claims> {
+    rows(claim_some(max_jobs, accounts), claimed)
+}
+
+#[pg_extern(sql = false)]
+fn retry_dead_fetches(platform: Option<&str>) -> Answer<i32> {
+    Ok(upkeep::retry_dead(platform)?)
+}
+
+#[pg_extern(sql = false)]
+fn end_lost_fetches() -> Answer<i32> {
+    Ok(upkeep::end_lost_fetches()?)
+}
+
+#[pg_extern(sql = false)]
+fn fail_run(run: Option<i64>, why: Option<&str>, is_its_own: Option<bool>) -> Answer<()> {
+    Ok(fail_one(run, why, is_its_own)?)
+}
+
+#[pg_extern(sql = false)]
+fn end_stalled_runs() -> Answer<i32> {
+    Ok(upkeep::end_stalled_runs()?)
+}
+
+#[pg_extern(sql = false)]
+fn purge_finished_jobs() -> Answer<i32> {
+    Ok(upkeep::purge()?)
+}
+
+#[pg_extern(sql = false)]
+fn mend_times(ahead: Option<Interval>) -> Answer<i32> {
+    Ok(mend_some(ahead)?)
+}
+
+#[pg_extern(sql = false)]
+fn rehome_fetches() -> Answer<()> {
+    Ok(upkeep::rehome()?)
+}
+
+#[pg_extern(sql = false)]
+fn forget_account_fetches(platform: Option<&str>, account: Option<&str>) -> Answer<()> {
+    Ok(forget_some(platform, account)?)
+}
+
+#[pg_extern(sql = false)]
+fn sync_event(event_id: Option<&str>) -> Runs<Option<i64>> {
+    Ok(SetOfIterator::new(request::event(event_id, Mode::Full, false)?))
+}
+
+#[pg_extern(sql = false)]
+fn sync_platform(platform: Option<&str>) -> Runs<Option<i64>> {
+    Ok(SetOfIterator::new(request::platform(platform)?))
+}
+
+#[pg_extern(sql = false)]
+fn reconcile_event(event_id: Option<&str>, dry_run: Option<bool>) -> Runs<Option<i64>> {
+    Ok(SetOfIterator::new(reconcile_one(event_id, dry_run)?))
+}
+
+#[pg_extern(sql = false)]
+fn begin_discovery(
+    platform: Option<&str>,
+    account: Option<&str>,
+    reason: Option<&str>,
+    priority: Option<i32>,
+) -> Answer<Option<i64>> {
+    Ok(discover_one(platform, account, reason, priority)?)
+}
+
+#[pg_extern(sql = false)]
+fn schedule_syncs() -> Answer<i32> {
+    Ok(schedule::begin_due()?)
+}
+
+#[pg_extern(sql = false)]
+fn withdraw_runs(ids: Option<Array<'_, i64>>) -> Runs<i64> {
+    Ok(SetOfIterator::new(withdraw_some(ids)?))
+}
+
+#[pg_extern(sql = false)]
+fn finish_sync_runs(max_orders: Option<i32>) -> Answer<i32> {
     Ok(given(max_orders, "max_orders").and_then(finish::finish_some)?)
 }
 
@@ -229,9 +315,13 @@ fn sample_webhook(
 
 // === From our values to SQL's ===
 
+fn claimed(c: Claimed) -> Claims {
+    (c.lease, c.platform, c.account, c.path)
+}
+
 fn completed(o: Outcome) -> (&'static str, String, Option<&'static str>, Option<String>) {
     let change = o.change.as_ref();
-    (o.word, o.message, change.map(Change::word), change.and_then(Change::detail))
+    (o.word.word(), o.message, change.map(Change::word), change.and_then(Change::detail))
 }
 
 fn rows<T, R>(result: Result<Vec<T>>, row: fn(T) -> R) -> std::result::Result<TableIterator<'static, R>, ErrorReport>

@@ -1,5 +1,6 @@
 //! Kept deliveries, applied again from their bytes.
 
+use boxoffice_contract::headers::{EVENT, RESOURCE, STATUS};
 use boxoffice_core::headers::Headers;
 use boxoffice_core::observation::{Fact, Observation, OrderKey};
 use boxoffice_core::platform::{Platform, ResourceKind, Resources};
@@ -92,12 +93,12 @@ fn read(kept: &Kept) -> Result<Understood> {
         return Err(Error::NotFound(format!("the kept body is of an unknown kind \"{word}\"")));
     };
     let headers = Headers::from_json(&kept.headers)?;
-    if headers.get(":status") == Some("404") {
+    if headers.get(STATUS) == Some("404") {
         return Ok(absence(platform, kind, kept, &headers));
     }
     Ok(
         match platform.resource_of(
-            headers.get(":event"),
+            headers.get(EVENT),
             kind,
             &kept.body,
             kept.fetched_at,
@@ -117,7 +118,7 @@ fn read(kept: &Kept) -> Result<Understood> {
 fn absence(platform: Platform, kind: ResourceKind, kept: &Kept, headers: &Headers) -> Understood {
     let attendee_id = match kind {
         ResourceKind::Order => None,
-        _ => headers.get(":resource").map(str::to_owned),
+        _ => headers.get(RESOURCE).map(str::to_owned),
     };
     let fact = kept.fetched_at.zip(kept.order_id.clone()).map(|(fetched_at, order_id)| Observation {
         key: OrderKey { platform, order_id },

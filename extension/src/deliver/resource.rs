@@ -1,5 +1,7 @@
 //! Answers of a platform's API: kept, merged, reported.
 
+use std::sync::LazyLock;
+
 use boxoffice_core::platform::{Platform, ResourceKind, Resources};
 use boxoffice_core::time::Micros;
 use pgrx::Spi;
@@ -29,13 +31,15 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// The kinds, for those who name another.
+static KINDS: LazyLock<String> =
+    LazyLock::new(|| format!("Kinds are {}.", ResourceKind::ALL.map(ResourceKind::as_str).join(", ")));
+
 /// Merges an API body. A body that cannot be used is an error: the caller is trusted and wants to know.
 pub fn apply_resource(platform: &str, kind: &str, body: &[u8], fetched_at: Option<Micros>) -> Result<Report> {
     let platform = known(platform)?;
-    let kind = ResourceKind::from_name(kind).ok_or_else(|| Error::Argument {
-        message: format!("unknown kind \"{kind}\""),
-        hint: "Kinds are order, orders, ticket, tickets, attendee, attendees, event and events.",
-    })?;
+    let kind = ResourceKind::from_name(kind)
+        .ok_or_else(|| Error::Argument { message: format!("unknown kind \"{kind}\""), hint: &KINDS })?;
     let now = now();
     let arrived = fetched_at.unwrap_or(now);
     let resources = platform.resource_of(None, kind, body, fetched_at, arrived, &server::check_interrupts)?;

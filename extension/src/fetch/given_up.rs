@@ -1,5 +1,6 @@
 //! What is refused or will never work. Only a refusal of the credential itself stops an account.
 
+use boxoffice_contract::fetch::Outcome as Became;
 use boxoffice_core::platform::ResourceKind;
 use boxoffice_core::platform::call::Subject;
 use boxoffice_core::time::Micros;
@@ -8,8 +9,11 @@ use pgrx::spi::SpiClient;
 use super::{Outcome, SECOND};
 use crate::error::Result;
 use crate::store::accounts;
-use crate::store::jobs::{self, Job};
-use crate::store::runs::{self, Mode, Progress};
+use crate::store::jobs::words::{Priority, Status};
+use crate::store::jobs::{self, Job, lists};
+use crate::store::runs::words::{Failure, Mode, Reason};
+use crate::store::runs::{self, Progress, Remaining};
+use crate::sync::{begin, end};
 
 /// How long what was refused waits, so that something else shows whether the credential is good.
 const REFUSED: Micros = 600 * SECOND;
@@ -29,15 +33,18 @@ pub(super) fn credential_refused(
     }
     if !accounts::stop(client, job.platform, &job.account, reason, job.claimed_at)? {
         job.attempts -= 1;
-        jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
-        return Ok(Outcome::new("retry", "the account is stopped already, or has been let go on meanwhile"));
+        jobs::put_off_refused(client, &job, now.saturating_add(REFUSED), reason)?;
+        return Ok(Outcome::new(Became::Retry, "the account is stopped already, or has been let go on meanwhile"));
     }
     job.refusals += 1;
     // Others first, when it goes on: what was refused may be the only thing that is.
-    jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
+    jobs::put_off_refused(client, &job, now.saturating_add(REFUSED), reason)?;
     let (platform, account) = (job.platform.as_str(), &job.account);
     let hint = "give the worker a valid one and restart it, or call resume_account()";
-    Ok(Outcome::new("stopped", format!("{platform} refuses the credential of account {account} ({reason}): {hint}")))
+    Ok(Outcome::new(
+        Became::Stopped,
+        format!("{platform} refuses the credential of account {account} ({reason}): {hint}"),
+    ))
 }
 
 /// The same job has stopped the account before, and somebody has let it go on: it does not stop it again. Something that
@@ -45,11 +52,11 @@ pub(super) fn credential_refused(
 fn doubted(client: &mut SpiClient<'_>, mut job: Job, reason: &str, now: Micros) -> Result<Outcome> {
     job.refusals += 1;
     if job.refusals > 2 {
-        return dead(client, &job, &with_path(&job, reason), reason);
+        return dead(client, &job, Failure::Refused, &with_path(&job, reason), reason);
     }
-    accounts::examine(client, job.platform, &job.account)?;
-    jobs::again(client, &job, now.saturating_add(REFUSED), Some(reason))?;
-    Ok(Outcome::new("retry", "refused once more; the account's own list shows whether the credential is good"))
+    begin::discovery(client, job.platform, &job.account, Reason::Manual, Priority::Examination.number())?;
+    jobs::put_off_refused(client, &job, now.saturating_add(REFUSED), reason)?;
+    Ok(Outcome::new(Became::Retry, "refused once more; the account's own list shows whether the credential is good"))
 }
 
 /// The platform does not let the credential see this resource.
@@ -59,7 +66,7 @@ pub(super) fn resource_refused(client: &mut SpiClient<'_>, job: Job, reason: &st
         Subject::Account => true,
         // Of several organizations the others may be seen all the same; when none is, it is the credential.
         Subject::Organization(_) => match job.run_id {
-            Some(run) => !jobs::has_other_lists(client, &job, run)?,
+            Some(run) => !lists::has_others(client, &job, run)?,
             None => true,
         },
         Subject::Resource => false,
@@ -68,27 +75,39 @@ pub(super) fn resource_refused(client: &mut SpiClient<'_>, job: Job, reason: &st
         return credential_refused(client, job, &said, now);
     }
     let change = accounts::well(client, job.platform, &job.account)?;
-    Ok(dead(client, &job, &said, reason)?.with(change))
+    Ok(dead(client, &job, Failure::Refused, &said, reason)?.with(change))
 }
 
 /// Gives a job up. `reason` is for those who look at the database, `message` for the log, which is to have no paths.
-pub(super) fn dead(client: &mut SpiClient<'_>, job: &Job, reason: &str, message: &str) -> Result<Outcome> {
-    jobs::end(client, job, "dead", Some(reason))?;
+pub(super) fn dead(
+    client: &mut SpiClient<'_>,
+    job: &Job,
+    failure: Failure,
+    reason: &str,
+    message: &str,
+) -> Result<Outcome> {
+    jobs::end(client, job, Status::Dead, Some(reason))?;
     if let Some(run) = job.run_id {
-        give_up_list(client, job, run, reason)?;
+        give_up_list(client, job, run, failure, reason)?;
     }
-    Ok(Outcome::new("dead", format!("{} {}: {message}", job.platform.as_str(), job.kind.as_str())))
+    Ok(Outcome::new(Became::Dead, format!("{} {}: {message}", job.platform.as_str(), job.kind.as_str())))
 }
 
 /// A list cannot be read to its end. A run about one event fails with it; one about the account goes on with its other
 /// lists, and fails when those have ended.
-pub(super) fn give_up_list(client: &mut SpiClient<'_>, job: &Job, run: i64, reason: &str) -> Result<()> {
+pub(super) fn give_up_list(
+    client: &mut SpiClient<'_>,
+    job: &Job,
+    run: i64,
+    failure: Failure,
+    reason: &str,
+) -> Result<()> {
     let Some(about) = runs::read(client, run)?.filter(|about| about.is_running) else { return Ok(()) };
     let is_of_account = about.external_event_id.is_none()
         && matches!(about.mode, Mode::Discovery | Mode::Changes | Mode::Burst)
         && job.kind != ResourceKind::Organizations;
     if !is_of_account {
-        return runs::fail(client, run, reason);
+        return end::fail(client, run, failure, reason);
     }
     let nothing = Progress {
         items: 0,
@@ -99,12 +118,15 @@ pub(super) fn give_up_list(client: &mut SpiClient<'_>, job: &Job, run: i64, reas
         kind: job.kind,
         fetched_at: job.claimed_at,
         ends_list: true,
-        failed: Some(reason.to_owned()),
+        failed: Some((failure, reason.to_owned())),
         is_read: false,
     };
     match runs::progress(client, run, &nothing)? {
-        Some((0, error)) => runs::fail(client, run, error.as_deref().unwrap_or(reason)),
-        Some(_) => jobs::begin_next_list(client, run),
+        Some(Remaining { lists: 0, failed }) => {
+            let (failure, why) = failed.unwrap_or_else(|| (failure, reason.to_owned()));
+            end::fail(client, run, failure, &why)
+        }
+        Some(_) => lists::begin_next(client, run),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! A 404: not yet to be seen, or not any more.
 
+use boxoffice_contract::fetch::Outcome as Became;
 use boxoffice_core::backoff;
 use boxoffice_core::observation::{Fact, Observation, OrderKey};
 use boxoffice_core::platform::{ResourceKind, Resources};
@@ -13,8 +14,10 @@ use crate::deliver::apply::{self, Manner};
 use crate::deliver::judge::Meaning;
 use crate::deliver::resource;
 use crate::error::Result;
+use crate::store::jobs::words::Status;
 use crate::store::jobs::{self, Job};
 use crate::store::orders;
+use crate::store::runs::words::Failure;
 
 /// How long a resource that a hint has announced may be invisible.
 const GRACE: Micros = 300 * SECOND;
@@ -27,12 +30,12 @@ pub(super) fn gone(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered
     if job.is_hint && (0..GRACE).contains(&job.claimed_at.saturating_sub(job.created_at)) {
         let way = if job.doubtful { backoff::UNHEARD_OF } else { backoff::LAGGING };
         let wait = way.delay(job.attempts, job.id.unsigned_abs());
-        jobs::again(client, &job, now.saturating_add(wait), Some("not to be seen yet"))?;
-        return Ok(Outcome::new("retry", "not to be seen yet; replicas may lag by five minutes"));
+        jobs::reschedule(client, &job, now.saturating_add(wait), Some("not to be seen yet"))?;
+        return Ok(Outcome::new(Became::Retry, "not to be seen yet; replicas may lag by five minutes"));
     }
     if job.kind.is_page() && job.run_id.is_some() {
         let reason = "the platform knows no such list (HTTP 404)";
-        return dead(client, &job, reason, reason);
+        return dead(client, &job, Failure::NotFound, reason, reason);
     }
     let again = match subject(client, &job)? {
         // Of what nobody has ever heard of, here or there, nothing is remembered: ids can be made up.
@@ -55,11 +58,11 @@ pub(super) fn gone(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered
     };
     if let Some(at) = again {
         job.attempts = 0;
-        jobs::again(client, &job, at.min(now.saturating_add(LATEST)), Some("not found, but seen shortly before"))?;
-        return Ok(Outcome::new("retry", "not found, but seen shortly before; asked again before it counts"));
+        jobs::reschedule(client, &job, at.min(now.saturating_add(LATEST)), Some("not found, but seen shortly before"))?;
+        return Ok(Outcome::new(Became::Retry, "not found, but seen shortly before; asked again before it counts"));
     }
-    jobs::end(client, &job, "gone", None)?;
-    Ok(Outcome::new("gone", "the platform has no such resource"))
+    jobs::end(client, &job, Status::Gone, None)?;
+    Ok(Outcome::new(Became::Gone, "the platform has no such resource"))
 }
 
 /// The order, or the attendee of an order, that a job is about; `None` when it is about neither or not known here.

@@ -1,10 +1,15 @@
 //! Answers to the calls that were handed out: merged, followed by the next page, tried again, or given up.
 
+mod burst;
+pub mod claim;
 mod given_up;
 mod gone;
 mod page;
+mod shares;
 mod trouble;
 
+use boxoffice_contract::fetch::{NoAnswer, Outcome as Became};
+use boxoffice_contract::headers::ERROR;
 use boxoffice_core::headers::Headers;
 use boxoffice_core::platform::ResourceKind;
 use boxoffice_core::platform::call::Answer;
@@ -18,22 +23,19 @@ use crate::server;
 use crate::store::accounts::{self, Change};
 use crate::store::jobs::{self, Job};
 use crate::store::now;
+use crate::store::runs::words::Failure;
 use given_up::{credential_refused, dead, resource_refused};
 use trouble::{limited, trouble};
 
 const SECOND: Micros = 1_000_000;
 /// How often a list may begin anew because its place was lost.
 const RESTARTS: i32 = 5;
-/// Priorities of jobs; see the comment of the column.
-pub const PRIORITY_SECOND_LOOK: i16 = 5;
-/// Of orders that a complete listing did not show.
-pub const PRIORITY_MISSING: i16 = 4;
 
 /// An answer as the worker hands it over.
 pub struct Answered<'a> {
     /// HTTP status; `None` when there was no answer.
     pub status: Option<u16>,
-    /// Its headers, or `:error`.
+    /// Its headers, or [`ERROR`].
     pub headers: &'a Headers,
     /// Its body.
     pub body: &'a [u8],
@@ -42,7 +44,7 @@ pub struct Answered<'a> {
 /// What became of the job.
 pub struct Outcome {
     /// In a word.
-    pub word: &'static str,
+    pub word: Became,
     /// In words; without the path, which a log need not have.
     pub message: String,
     /// What it means for the account, when that is news.
@@ -50,7 +52,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn new(word: &'static str, message: impl Into<String>) -> Outcome {
+    fn new(word: Became, message: impl Into<String>) -> Outcome {
         Outcome { word, message: message.into(), change: None }
     }
 
@@ -65,7 +67,7 @@ pub fn complete(lease: i64, answered: &Answered<'_>) -> Result<Outcome> {
         server::require_writable()?;
         server::lock_links()?;
         let Some(job) = jobs::take(client, lease)? else {
-            return Ok(Outcome::new("lost", "the lease has run out and the job is somebody else's, or done"));
+            return Ok(Outcome::new(Became::Lost, "the lease has run out and the job is somebody else's, or done"));
         };
         let now = now();
         // The account last: whoever claims locks it first.
@@ -86,8 +88,8 @@ fn settle(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now
     match judge(&job, answered, now) {
         Judged::Released => {
             job.attempts -= 1;
-            jobs::again(client, &job, now, None)?;
-            Ok(Outcome::new("released", "the job waits for another worker"))
+            jobs::reschedule(client, &job, now, None)?;
+            Ok(Outcome::new(Became::Released, "the job waits for another worker"))
         }
         Judged::Answer(Answer::Good) => page::good(client, job, answered, now),
         Judged::Answer(Answer::Gone) => {
@@ -101,8 +103,8 @@ fn settle(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now
             Some(path) => {
                 job.path = path;
                 job.attempts -= 1;
-                jobs::again(client, &job, now, Some("an expansion failed"))?;
-                Ok(Outcome::new("retry", "an expansion failed; asked again with fewer"))
+                jobs::reschedule(client, &job, now, Some("an expansion failed"))?;
+                Ok(Outcome::new(Became::Retry, "an expansion failed; asked again with fewer"))
             }
             None => trouble(client, job, "an expansion failed where none was asked for", false, None, now),
         },
@@ -110,7 +112,7 @@ fn settle(client: &mut SpiClient<'_>, mut job: Job, answered: &Answered<'_>, now
         Judged::Answer(Answer::Trouble { reason, everywhere, wait }) => {
             trouble(client, job, &reason, everywhere, wait, now)
         }
-        Judged::Answer(Answer::Never(reason)) => dead(client, &job, &reason, &reason),
+        Judged::Answer(Answer::Never(reason)) => dead(client, &job, Failure::Unreadable, &reason, &reason),
     }
 }
 
@@ -123,31 +125,32 @@ fn judge(job: &Job, answered: &Answered<'_>, now: Micros) -> Judged {
     if let Some(status) = answered.status {
         return Judged::Answer(job.platform.judge(status, answered.headers, answered.body, now));
     }
-    let word = answered.headers.get(":error").unwrap_or("no answer");
+    let word = answered.headers.get(ERROR).unwrap_or("no answer");
     let trouble = |everywhere| Answer::Trouble { reason: format!("no answer: {word}"), everywhere, wait: None };
-    Judged::Answer(match word {
-        "stopping" => return Judged::Released,
-        "too_large" => {
+    Judged::Answer(match NoAnswer::from_word(word) {
+        Some(NoAnswer::Stopping) => return Judged::Released,
+        Some(NoAnswer::TooLarge) => {
             Answer::Never("the answer is larger than the worker takes (BOXOFFICE_FETCH_MAX_BYTES)".to_owned())
         }
-        "path" => Answer::Never("the worker refuses the path".to_owned()),
+        Some(NoAnswer::Path) => Answer::Never("the worker refuses the path".to_owned()),
         // A body that breaks off may be this resource's own trouble.
-        "broken" => trouble(false),
-        _ => trouble(true),
+        Some(NoAnswer::Broken) => trouble(false),
+        // A word of a worker that is newer than we are among them.
+        Some(NoAnswer::Connect | NoAnswer::Tls | NoAnswer::Timeout) | None => trouble(true),
     })
 }
 
 fn restart(client: &mut SpiClient<'_>, mut job: Job, now: Micros) -> Result<Outcome> {
     if job.restarts >= RESTARTS {
         let reason = "the place in the list was lost too often";
-        return dead(client, &job, reason, reason);
+        return dead(client, &job, Failure::Unreadable, reason, reason);
     }
     job.path = job.platform.first_page(&job.path);
     job.restarts += 1;
     job.list_pages = 1;
     job.attempts = 0;
-    jobs::again(client, &job, now, Some("the place in the list was lost"))?;
-    Ok(Outcome::new("retry", "the place in the list was lost; it is read from its start"))
+    jobs::reschedule(client, &job, now, Some("the place in the list was lost"))?;
+    Ok(Outcome::new(Became::Retry, "the place in the list was lost; it is read from its start"))
 }
 
 /// The lists of a platform's API to read.

@@ -1,5 +1,7 @@
 //! An answer that is what was asked for: merged, kept, and followed by what comes next.
 
+use boxoffice_contract::fetch::Outcome as Became;
+use boxoffice_contract::headers::{ACCOUNT, EVENT, PATH, RESOURCE, STATUS};
 use boxoffice_core::headers::Headers;
 use boxoffice_core::merge::Look;
 use boxoffice_core::observation::{Fact, OrderKey};
@@ -11,21 +13,21 @@ use pgrx::spi::SpiClient;
 use super::given_up::give_up_list;
 use super::gone::LATEST;
 use super::trouble::trouble;
-use super::{Answered, Outcome, PRIORITY_MISSING, PRIORITY_SECOND_LOOK};
+use super::{Answered, Outcome};
 use crate::deliver::apply::{self, Effects, Manner};
 use crate::deliver::judge::Understood;
 use crate::deliver::resource;
 use crate::error::Result;
 use crate::server;
-use crate::store::deliveries::{self, Status};
-use crate::store::jobs::{self, Job, NextPage};
-use crate::store::runs::{self, Mode, Progress, Run};
+use crate::store::deliveries;
+use crate::store::jobs::lists::{self, NextPage};
+use crate::store::jobs::words::{PATH_MAX, Priority, Status};
+use crate::store::jobs::{self, Job};
+use crate::store::runs::words::{Failure, Mode};
+use crate::store::runs::{self, Progress, Remaining, Run};
 use crate::store::{accounts, now};
-use crate::sync::finish;
-use crate::sync::reconcile;
+use crate::sync::{begin, end, finish, reconcile};
 
-/// Longest path that can be asked for, in bytes: it stands in indexes.
-const PATH_MAX: usize = 2000;
 /// How often a list may begin anew because it has become shorter, which may have hidden something.
 const SHORTER: i32 = 2;
 /// Most pages of a list that belongs to no synchronisation: the attendees of one order, the events of a series.
@@ -64,7 +66,7 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
     }
     if job.platform.lacks_attendees(&job.path) {
         for order in page.orders.iter().filter_map(|id| job.platform.ask_attendees_of(id)) {
-            jobs::look(client, job.platform, &job.account, &order, PRIORITY_MISSING, None)?;
+            jobs::enqueue_at(client, job.platform, &job.account, &order, Priority::Daily, None)?;
         }
     }
     let next = match &run {
@@ -72,10 +74,10 @@ pub(super) fn good(client: &mut SpiClient<'_>, job: Job, answered: &Answered<'_>
         None if job.run_id.is_none() => go_on_alone(client, &job, &page)?,
         None => false,
     };
-    jobs::end(client, &job, "done", None)?;
+    jobs::end(client, &job, Status::Done, None)?;
     let rows = effects.written.rows();
     let more = if next { ", there are more pages" } else { "" };
-    Ok(Outcome::new("done", format!("{} items, {rows} rows written{more}", page.items)).with(change))
+    Ok(Outcome::new(Became::Done, format!("{} items, {rows} rows written{more}", page.items)).with(change))
 }
 
 /// What is needed of a page after its facts have been given away.
@@ -131,7 +133,7 @@ fn keep(
     run: Option<&Run>,
     resources: Resources,
     answered: &Answered<'_>,
-) -> Result<(Effects, Option<String>)> {
+) -> Result<(Effects, Option<(Failure, String)>)> {
     let task = resource::understood(job.platform, job.kind, resources);
     let comparing = run.is_some_and(|run| run.mode == Mode::Reconcile);
     let manner = if comparing { Manner::Comparing } else { Manner::Trusting };
@@ -139,13 +141,14 @@ fn keep(
     if let Some(run) = run.filter(|_| comparing) {
         reconcile::report(client, run, &applied.effects.differences, true)?;
     }
-    let worth = |status: Status| applied.effects.written.rows() > 0 || !status.is_final();
+    let worth = |status: deliveries::Status| applied.effects.written.rows() > 0 || !status.is_final();
     if let Some(verdict) = applied.verdicts.first().filter(|verdict| worth(verdict.status)) {
         log(client, job, &task, answered, verdict)?;
     }
     let unapplied = applied.verdicts.first().filter(|verdict| !verdict.status.is_final());
     let error = unapplied.and_then(|verdict| verdict.error.as_ref());
-    let failed = error.map(|(code, message)| format!("a page could not be applied ({code}): {message}"));
+    let words = error.map(|(code, message)| format!("a page could not be applied ({code}): {message}"));
+    let failed = words.map(|words| (Failure::Unreadable, words));
     Ok((applied.effects, failed))
 }
 
@@ -160,11 +163,11 @@ pub(super) fn log(
     let status = answered.status.map(|status| status.to_string());
     let said = ["content-type", "date"].into_iter().filter_map(|name| Some((name, answered.headers.get(name)?)));
     let asked = [
-        (":status", status.as_deref()),
-        (":path", Some(job.path.as_str())),
-        (":account", Some(job.account.as_str())),
-        (":resource", job.resource_id.as_deref()),
-        (":event", job.external_event_id.as_deref()),
+        (STATUS, status.as_deref()),
+        (PATH, Some(job.path.as_str())),
+        (ACCOUNT, Some(job.account.as_str())),
+        (RESOURCE, job.resource_id.as_deref()),
+        (EVENT, job.external_event_id.as_deref()),
     ];
     let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let headers = Headers::from_pairs(asked.chain(said)).redacted_json(&[]);
@@ -189,7 +192,7 @@ fn turn(
     page: &Read,
     effects: &Effects,
     problems: usize,
-    failed: Option<String>,
+    failed: Option<(Failure, String)>,
 ) -> Result<bool> {
     let platform = job.platform;
     if run.mode == Mode::Discovery {
@@ -199,9 +202,9 @@ fn turn(
             let known = accounts::learn_organizations(client, platform, &job.account, &page.organizations)?;
             match page.next {
                 Some(_) => {}
-                None if known > 0 => runs::add_lists(client, run.id, "discovery", &job.account)?,
+                None if known > 0 => begin::go_on_with_discovery(client, platform, &job.account, run.id)?,
                 None => {
-                    runs::fail(client, run.id, "the credential sees no organization")?;
+                    end::fail(client, run.id, Failure::Refused, "the credential sees no organization")?;
                     return Ok(false);
                 }
             }
@@ -229,7 +232,7 @@ fn turn(
             None
         };
         if let Some(why) = why {
-            give_up_list(client, job, run.id, &why)?;
+            give_up_list(client, job, run.id, Failure::Unreadable, &why)?;
             return Ok(false);
         }
     }
@@ -241,7 +244,7 @@ fn turn(
         runs::shown(client, run.id, job.id, seen, attendees)?;
     }
     if let Some(next) = &next {
-        jobs::add_page(client, job, next, page.total, Some(limit))?;
+        lists::add_page(client, job, next, page.total, Some(limit))?;
     }
     let progress = Progress {
         items: page.items,
@@ -256,10 +259,12 @@ fn turn(
         is_read: true,
     };
     match runs::progress(client, run.id, &progress)? {
-        Some((0, None)) if next.is_none() => finish::end_of_pages(client, run)?,
+        Some(Remaining { lists: 0, failed: None }) if next.is_none() => finish::end_of_pages(client, run)?,
         // Everything that could be read was read; but what is not here must not count as synchronised.
-        Some((0, Some(error))) if next.is_none() => runs::fail(client, run.id, &error)?,
-        Some(_) if next.is_none() => jobs::begin_next_list(client, run.id)?,
+        Some(Remaining { lists: 0, failed: Some((failure, why)) }) if next.is_none() => {
+            end::fail(client, run.id, failure, &why)?;
+        }
+        Some(_) if next.is_none() => lists::begin_next(client, run.id)?,
         _ => {}
     }
     Ok(next.is_some())
@@ -274,7 +279,7 @@ fn go_on_alone(client: &mut SpiClient<'_>, job: &Job, page: &Read) -> Result<boo
     let Some(path) = page.next.clone().filter(|path| path.len() <= PATH_MAX && job.list_pages < PAGES_ALONE) else {
         return Ok(false);
     };
-    jobs::add_page(client, job, &NextPage { path, restarts: 0, number: job.list_pages + 1 }, None, None)?;
+    lists::add_page(client, job, &NextPage { path, restarts: 0, number: job.list_pages + 1 }, None, None)?;
     Ok(true)
 }
 
@@ -292,7 +297,9 @@ fn second_look(client: &mut SpiClient<'_>, job: &Job, key: &OrderKey, event: Opt
         }
     };
     match request {
-        Some(request) => jobs::look(client, key.platform, &job.account, &request, PRIORITY_SECOND_LOOK, Some(look.at)),
+        Some(request) => {
+            jobs::enqueue_at(client, key.platform, &job.account, &request, Priority::SecondLook, Some(look.at))
+        }
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Trouble that may pass, and too many calls.
 
+use boxoffice_contract::fetch::Outcome as Became;
 use boxoffice_core::backoff;
 use boxoffice_core::time::Micros;
 use pgrx::spi::SpiClient;
@@ -9,12 +10,12 @@ use super::{Outcome, SECOND};
 use crate::error::Result;
 use crate::store::accounts::{self, Trouble};
 use crate::store::jobs::{self, Job};
+use crate::store::runs::words::Failure;
 
 /// Takes a 429.
 pub(super) fn limited(client: &mut SpiClient<'_>, mut job: Job, wait: Option<Micros>, now: Micros) -> Result<Outcome> {
-    // Without a word for how long: the limit is by the hour, so minutes, and longer if that is not enough.
     let seed = job.id.unsigned_abs();
-    let pause = wait.unwrap_or_else(|| backoff::DELIVERY.delay(job.attempts.min(6), seed));
+    let pause = wait.unwrap_or_else(|| backoff::LIMIT.delay(job.attempts.min(6), seed));
     let pause = pause.max(SECOND);
     let reason = "HTTP 429: too many calls";
     let met = Trouble { reason, wait: Some(pause), counts: false };
@@ -23,8 +24,8 @@ pub(super) fn limited(client: &mut SpiClient<'_>, mut job: Job, wait: Option<Mic
     if wait.is_some_and(|wait| wait >= 5 * SECOND) {
         job.attempts -= 1;
     }
-    jobs::again(client, &job, now, Some(reason))?;
-    Ok(Outcome::new("retry", format!("too many calls; the account pauses for {} s", pause / SECOND)).with(change))
+    jobs::reschedule(client, &job, now, Some(reason))?;
+    Ok(Outcome::new(Became::Retry, format!("too many calls; the account pauses for {} s", pause / SECOND)).with(change))
 }
 
 /// Takes what may pass. `everywhere`: it says something about the platform rather than about this resource.
@@ -44,13 +45,13 @@ pub(super) fn trouble(
     // Not this job's fault: when the platform is back, it is tried at once.
     let forgiven = everywhere && (in_trouble || wait.is_some());
     if spent && !forgiven {
-        return Ok(dead(client, &job, reason, reason)?.with(change));
+        return Ok(dead(client, &job, Failure::Unreadable, reason, reason)?.with(change));
     }
     if forgiven {
         job.attempts -= 1;
-        jobs::again(client, &job, now, Some(reason))?;
+        jobs::reschedule(client, &job, now, Some(reason))?;
     } else {
-        jobs::again(client, &job, now.saturating_add(delay), Some(reason))?;
+        jobs::reschedule(client, &job, now.saturating_add(delay), Some(reason))?;
     }
-    Ok(Outcome::new("retry", reason).with(change))
+    Ok(Outcome::new(Became::Retry, reason).with(change))
 }

@@ -1,5 +1,6 @@
 //! How each credential fares: `platform_accounts`.
 
+use boxoffice_contract::fetch::AccountChange;
 use boxoffice_core::backoff;
 use boxoffice_core::platform::Platform;
 use boxoffice_core::time::{self, Micros};
@@ -7,12 +8,10 @@ use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::BuiltinOid::{BOOLOID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::spi::SpiClient;
 
+use super::jobs;
 use super::plan::Plan;
 use super::{micros, timestamp};
 use crate::error::Result;
-
-/// From this many failures in a row on the trouble is the platform's, not that of single resources.
-const IN_TROUBLE: i32 = 3;
 
 static WELL: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts a SET failures = 0, status = 'active', last_error = NULL, stopped_reason = NULL,
@@ -24,16 +23,6 @@ static WELL: Plan = Plan {
     types: &[TEXTOID, TEXTOID],
 };
 
-// What was put off because the credential was refused.
-static GO_ON: Plan = Plan {
-    sql: "UPDATE boxoffice.fetch_jobs u SET due_at = clock_timestamp()
-          FROM (SELECT j.id FROM boxoffice.fetch_jobs j WHERE j.platform = $1 AND j.account = $2 AND j.status = 'waiting'
-                    AND j.due_at > clock_timestamp() AND j.due_at < 'infinity' AND j.last_error LIKE 'HTTP 40%' ORDER BY j.id
-                FOR UPDATE SKIP LOCKED) d
-          WHERE u.id = d.id",
-    types: &[TEXTOID, TEXTOID],
-};
-
 static TROUBLE: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts SET failures = failures + CASE WHEN $4 THEN 1 ELSE 0 END, last_error = $3,
               troubled_at = CASE WHEN $4 THEN LEAST(troubled_at, clock_timestamp()) ELSE troubled_at END
@@ -41,16 +30,7 @@ static TROUBLE: Plan = Plan {
     types: &[TEXTOID, TEXTOID, TEXTOID, BOOLOID],
 };
 
-// A pause lasts a day at most: what is later was written by a clock that was ahead.
-static BLOCK: Plan = Plan {
-    sql: "UPDATE boxoffice.platform_accounts a SET last_error = COALESCE(a.last_error, $4),
-              blocked_until = GREATEST(CASE WHEN o.blocked_until < clock_timestamp() + interval '25 hours' THEN o.blocked_until END,
-                                       clock_timestamp() + $3 * interval '1 microsecond')
-          FROM (SELECT platform, name, blocked_until FROM boxoffice.platform_accounts WHERE platform = $1 AND name = $2 FOR UPDATE) o
-          WHERE a.platform = o.platform AND a.name = o.name
-          RETURNING o.blocked_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '25 hours' IS TRUE, a.blocked_until",
-    types: &[TEXTOID, TEXTOID, INT8OID, TEXTOID],
-};
+static BLOCK: Plan = Plan { sql: include_str!("sql/accounts_block.sql"), types: &[TEXTOID, TEXTOID, INT8OID, TEXTOID] };
 
 static STOP: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts SET status = 'stopped', stopped_reason = $3, stopped_at = clock_timestamp(), last_error = $3
@@ -58,9 +38,6 @@ static STOP: Plan = Plan {
             AND (resumed_at BETWEEN $4 AND clock_timestamp()) IS NOT TRUE RETURNING 1",
     types: &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 };
-
-static EXAMINE: Plan =
-    Plan { sql: "SELECT boxoffice.begin_discovery($1, $2, 'manual', -1)", types: &[TEXTOID, TEXTOID] };
 
 static LEARN_ORGANIZATIONS: Plan = Plan {
     sql: "UPDATE boxoffice.platform_accounts
@@ -110,12 +87,13 @@ pub enum Change {
 impl Change {
     /// One word.
     pub fn word(&self) -> &'static str {
-        match self {
-            Change::Troubled { .. } => "troubled",
-            Change::Well { .. } => "well",
-            Change::Resumed => "resumed",
-            Change::Paused { .. } => "paused",
-        }
+        let change = match self {
+            Change::Troubled { .. } => AccountChange::Troubled,
+            Change::Well { .. } => AccountChange::Well,
+            Change::Resumed => AccountChange::Resumed,
+            Change::Paused { .. } => AccountChange::Paused,
+        };
+        change.word()
     }
 
     /// The rest, in words.
@@ -139,9 +117,9 @@ pub fn well(client: &mut SpiClient<'_>, platform: Platform, name: &str) -> Resul
     let mut table = WELL.write(client, &key)?;
     let Some(row) = table.next() else { return Ok(None) };
     let was_probing = row.get::<String>(1)?.as_deref() == Some("probing");
-    let was_in_trouble = row.get::<i32>(2)?.unwrap_or_default() >= IN_TROUBLE;
+    let was_in_trouble = row.get::<i32>(2)?.unwrap_or_default() >= backoff::IN_TROUBLE;
     let since = row.get::<TimestampWithTimeZone>(3)?.map(micros);
-    GO_ON.write(client, &key)?;
+    jobs::resume_refused(client, platform, name)?;
     Ok(match (was_probing, was_in_trouble) {
         (true, _) => Some(Change::Resumed),
         (false, true) => Some(Change::Well { since }),
@@ -172,13 +150,13 @@ pub fn trouble(
     let Some(row) = table.next() else { return Ok((false, None)) };
     let failures = row.get::<i32>(1)?.unwrap_or_default();
     let since = row.get::<TimestampWithTimeZone>(2)?.map(micros);
-    let in_trouble = failures >= IN_TROUBLE;
-    let pause = met.wait.or(in_trouble.then(|| backoff::ACCOUNT.delay(failures - IN_TROUBLE + 1, seed)));
+    let in_trouble = failures >= backoff::IN_TROUBLE;
+    let pause = met.wait.or(in_trouble.then(|| backoff::ACCOUNT.delay(failures - backoff::IN_TROUBLE + 1, seed)));
     let mut change = None;
     if let Some(length) = pause {
         change = block(client, platform, name, length, met.reason)?.filter(|_| met.wait.is_some());
     }
-    if met.counts && failures == IN_TROUBLE {
+    if met.counts && failures == backoff::IN_TROUBLE {
         change = Some(Change::Troubled { since, reason: met.reason.to_owned() });
     }
     Ok((in_trouble, change))
@@ -211,12 +189,6 @@ pub fn stop(
 ) -> Result<bool> {
     let arguments = [platform.as_str().into(), name.into(), reason.into(), timestamp(called_at).into()];
     Ok(!STOP.write(client, &arguments)?.is_empty())
-}
-
-/// Asks for something that every good credential may see, to find out whether this one is.
-pub fn examine(client: &mut SpiClient<'_>, platform: Platform, name: &str) -> Result<()> {
-    EXAMINE.write(client, &[platform.as_str().into(), name.into()])?;
-    Ok(())
 }
 
 /// Adds organizations; returns how many are known.

@@ -1,9 +1,12 @@
 //! The only module that runs SQL. Each submodule owns one table or a pair that changes together.
 
+pub mod account_lists;
 pub mod accounts;
 pub mod compare;
 pub mod deliveries;
+pub mod due;
 pub mod events;
+pub mod freshness;
 pub mod jobs;
 pub mod orders;
 pub mod plan;

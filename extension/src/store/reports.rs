@@ -34,6 +34,12 @@ static ADD: Plan = Plan {
     ],
 };
 
+static PURGE: Plan = Plan {
+    sql: "DELETE FROM boxoffice.reconciliation_differences d
+          WHERE NOT EXISTS (SELECT FROM boxoffice.sync_history h WHERE h.id = d.run_id)",
+    types: &[],
+};
+
 /// A difference and what it is called.
 pub struct Found<'d> {
     /// What differs.
@@ -67,5 +73,11 @@ pub fn add(client: &mut SpiClient<'_>, run: &Run, found: &[Found<'_>]) -> Result
             found.iter().map(|f| f.healed).collect::<Vec<_>>().into(),
         ],
     )?;
+    Ok(())
+}
+
+/// Deletes the differences of runs that are no more.
+pub fn purge(client: &mut SpiClient<'_>) -> Result<()> {
+    PURGE.write(client, &[])?;
     Ok(())
 }

@@ -9,11 +9,12 @@ use pgrx::spi::SpiClient;
 
 use crate::deliver::apply::{self, Manner};
 use crate::error::Result;
-use crate::fetch::PRIORITY_MISSING;
 use crate::server;
-use crate::store::runs::{self, Left, Mode, Run};
+use crate::store::jobs::words::Priority;
+use crate::store::runs::words::{Failure, Mode};
+use crate::store::runs::{self, Left, Run};
 use crate::store::{jobs, orders};
-use crate::sync::reconcile;
+use crate::sync::{end, reconcile};
 
 /// Orders that are dealt with at a time.
 const CHUNK: i32 = 1000;
@@ -23,39 +24,43 @@ pub fn end_of_pages(client: &mut SpiClient<'_>, run: &Run) -> Result<()> {
     match run.mode {
         // Not now: the page's orders are locked, and others must be locked in the order of their keys.
         Mode::Full | Mode::Reconcile => runs::finish(client, run.id),
-        Mode::Changes | Mode::Discovery | Mode::Burst => runs::close(client, run.id),
+        Mode::Changes | Mode::Discovery | Mode::Burst => end::close(client, run.id),
     }
 }
 
 /// Goes on with a run that has read all its pages, with at most that many orders; says with how many it did.
 pub fn finish_some(limit: i32) -> Result<i32> {
+    Spi::connect_mut(|client| finish(client, limit))
+}
+
+/// The same with a client that is there.
+pub fn finish(client: &mut SpiClient<'_>, limit: i32) -> Result<i32> {
     let mut done = 0;
-    Spi::connect_mut(|client| {
-        server::require_writable()?;
-        server::lock_links()?;
-        while done < limit {
-            server::check_interrupts();
-            let Some(run) = runs::finishing(client)? else { break };
-            let chunk = CHUNK.min(limit - done).max(1);
-            let left = runs::left(client, &run, chunk)?;
-            // A run that cannot be finished must not keep the others from it.
-            if let Err(error) = server::in_subtransaction(|| settle(client, &run, &left)) {
-                runs::fail(client, run.id, &format!("could not be finished: {}", error.message()))?;
-                break;
-            }
-            done += i32::try_from(left.len()).unwrap_or(i32::MAX).max(1);
-            let missing = left.iter().filter(|order| order.missing).count();
-            if let Some(last) = left.last() {
-                runs::advance(client, run.id, &last.order_id, missing)?;
-            }
-            if left.len() < usize::try_from(chunk).unwrap_or(0) {
-                runs::close(client, run.id)?;
-                // The next one begins with low keys again, and locks are taken in key order.
-                break;
-            }
+    server::require_writable()?;
+    server::lock_links()?;
+    while done < limit {
+        server::check_interrupts();
+        let Some(run) = runs::finishing(client)? else { break };
+        let chunk = CHUNK.min(limit - done).max(1);
+        let left = runs::left(client, &run, chunk)?;
+        // A run that cannot be finished must not keep the others from it.
+        if let Err(error) = server::in_subtransaction(|| settle(client, &run, &left)) {
+            let why = format!("could not be finished: {}", error.message());
+            end::fail(client, run.id, Failure::Unfinished, &why)?;
+            break;
         }
-        Ok(done)
-    })
+        done += i32::try_from(left.len()).unwrap_or(i32::MAX).max(1);
+        let missing = left.iter().filter(|order| order.missing).count();
+        if let Some(last) = left.last() {
+            runs::advance(client, run.id, &last.order_id, missing)?;
+        }
+        if left.len() < usize::try_from(chunk).unwrap_or(0) {
+            end::close(client, run.id)?;
+            // The next one begins with low keys again, and locks are taken in key order.
+            break;
+        }
+    }
+    Ok(done)
 }
 
 fn settle(client: &mut SpiClient<'_>, run: &Run, left: &[Left]) -> Result<()> {
@@ -90,7 +95,7 @@ fn settle(client: &mut SpiClient<'_>, run: &Run, left: &[Left]) -> Result<()> {
         if states.get(*key).is_some_and(State::seen_by_api)
             && let Some(request) = run.platform.ask_order(Some(event), &key.order_id, location.as_deref())
         {
-            jobs::look(client, run.platform, &run.account, &request, PRIORITY_MISSING, None)?;
+            jobs::enqueue_at(client, run.platform, &run.account, &request, Priority::Daily, None)?;
         }
     }
     Ok(())

@@ -6,12 +6,10 @@
 
 use std::net::IpAddr;
 
+use boxoffice_contract::headers::{PATH_TOKEN, REMOTE_ADDR};
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use serde_json::{Map, Value};
-
-const PATH_TOKEN: &str = ":path-token";
-const REMOTE_ADDR: &str = ":remote-addr";
 
 /// Builds the object.
 pub fn to_json(headers: &HeaderMap, token: Option<&str>, remote: IpAddr) -> String {

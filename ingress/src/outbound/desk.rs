@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
 use crate::lock::lock;
-use crate::store::{Fetched, Job, NoPage};
+use crate::store::{Fetched, Job, NoAnswer};
 
 /// A claim also tells the database that this worker is there with its credentials: it believes that for five minutes.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
@@ -322,7 +322,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // Its task broke down.
-        self.close(Err(NoPage::Broken));
+        self.close(Err(NoAnswer::Broken));
     }
 }
 

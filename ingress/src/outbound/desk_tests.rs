@@ -81,7 +81,7 @@ fn a_fetch_that_breaks_down_leaves_an_answer() {
     let desk = desk(4);
     drop(claim(&desk, 1));
     let Look::Found(Call::Complete(answer)) = desk.look(Instant::now()) else { panic!("no answer") };
-    assert_eq!((answer.job.id, &answer.fetched), (1, &Err(NoPage::Broken)));
+    assert_eq!((answer.job.id, &answer.fetched), (1, &Err(NoAnswer::Broken)));
     drop(answer);
     assert_eq!(desk.in_flight(), 0);
 }

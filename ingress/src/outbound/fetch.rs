@@ -29,7 +29,7 @@ use crate::config::fetch::FetchConfig;
 use crate::config::settings::{self, UsageError};
 use crate::config::values::wrong;
 use crate::store::tls;
-use crate::store::{Fetched, Job, NoPage, Page};
+use crate::store::{Fetched, Job, NoAnswer, Page};
 
 const AGENT: &str = concat!("boxoffice-ingress/", env!("CARGO_PKG_VERSION"));
 /// Shorter than the idle limits of the platforms' load balancers.
@@ -102,15 +102,15 @@ impl Fetcher {
     /// Does a job, in bounded time and memory.
     pub async fn fetch(&self, job: &Job) -> Fetched {
         // We have said for whom we can work; for anybody else there is no connection.
-        let account = self.account(job).ok_or(NoPage::Connect)?;
+        let account = self.account(job).ok_or(NoAnswer::Connect)?;
         let mut request = Request::new(Empty::new());
-        *request.uri_mut() = account.base.join(&job.path).ok_or(NoPage::Path)?;
+        *request.uri_mut() = account.base.join(&job.path).ok_or(NoAnswer::Path)?;
         let headers = request.headers_mut();
         headers.insert(account.header.clone(), account.value.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        timeout(self.timeout, self.exchange(request, account)).await.unwrap_or(Err(NoPage::Timeout))
+        timeout(self.timeout, self.exchange(request, account)).await.unwrap_or(Err(NoAnswer::Timeout))
     }
 
     async fn exchange(&self, request: Request<Empty<Bytes>>, account: &Account) -> Fetched {
@@ -121,19 +121,19 @@ impl Fetcher {
 }
 
 /// Reads a whole body, or stops where it becomes too long.
-async fn read(mut body: Incoming, max: usize) -> Result<Vec<u8>, NoPage> {
+async fn read(mut body: Incoming, max: usize) -> Result<Vec<u8>, NoAnswer> {
     // What the server has announced; as much as is known to come.
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > max {
-        return Err(NoPage::TooLarge);
+        return Err(NoAnswer::TooLarge);
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         // Trailers are of no interest.
-        let Ok(data) = frame.map_err(|_| NoPage::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| NoAnswer::Broken)?.into_data() else { continue };
         let length = bytes.len() + data.len();
         if length > max {
-            return Err(NoPage::TooLarge);
+            return Err(NoAnswer::TooLarge);
         }
         if length > bytes.capacity() {
             // Doubled as usual, but never beyond what may come.
@@ -178,14 +178,14 @@ fn without_names(text: &str) -> String {
 }
 
 /// The word for a request without an answer.
-fn why(error: &Error) -> NoPage {
+fn why(error: &Error) -> NoAnswer {
     if !error.is_connect() {
-        return NoPage::Broken;
+        return NoAnswer::Broken;
     }
     // The connector gives its own errors for name and socket, and `io::Error` for what TLS has to say.
     match std::error::Error::source(error) {
-        Some(cause) if cause.is::<io::Error>() => NoPage::Tls,
-        _ => NoPage::Connect,
+        Some(cause) if cause.is::<io::Error>() => NoAnswer::Tls,
+        _ => NoAnswer::Connect,
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use boxoffice_contract::fetch::{AccountChange, Outcome};
+
 use crate::log;
 use crate::outbound::desk::Answer;
 use crate::retry::report;
@@ -12,12 +14,12 @@ use crate::store::{Completion, Fetched, Job, StoreError};
 /// about an account is news, and comes once.
 pub fn completed(job: &Job, completion: &Completion, debug: bool) {
     if let Some(change) = &completion.account_change {
-        let event = match change.as_str() {
-            "troubled" => "account_troubled",
-            "well" => "account_well",
-            "resumed" => "account_resumed",
-            "paused" => "account_paused",
-            _ => "account_changed",
+        let event = match AccountChange::from_word(change) {
+            Some(AccountChange::Troubled) => "account_troubled",
+            Some(AccountChange::Well) => "account_well",
+            Some(AccountChange::Resumed) => "account_resumed",
+            Some(AccountChange::Paused) => "account_paused",
+            None => "account_changed",
         };
         let fields = [
             ("platform", job.platform.as_str().into()),
@@ -33,10 +35,10 @@ pub fn completed(job: &Job, completion: &Completion, debug: bool) {
         ("outcome", completion.outcome.as_str().into()),
         ("message", completion.message.as_deref().into()),
     ];
-    match completion.outcome.as_str() {
-        "stopped" => log::error("account_stopped", &fields),
-        "dead" => log::error("fetch_dead", &fields),
-        "lost" => log::warn("fetch_lost", &fields),
+    match Outcome::from_word(&completion.outcome) {
+        Some(Outcome::Stopped) => log::error("account_stopped", &fields),
+        Some(Outcome::Dead) => log::error("fetch_dead", &fields),
+        Some(Outcome::Lost) => log::warn("fetch_lost", &fields),
         _ if debug => log::debug("fetch_completed", &fields),
         _ => {}
     }

@@ -6,12 +6,11 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use boxoffice_contract::fetch::Outcome;
+
 use crate::lock::lock;
 use crate::prometheus::{Histogram, OTHER, SECONDS_BOUNDS, header};
 use crate::store::Fetched;
-
-/// Outcomes of a completion.
-const OUTCOMES: [&str; 7] = ["done", "retry", "gone", "dead", "stopped", "lost", "released"];
 
 /// Everything that is counted.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl OutboundMetrics {
 
     /// Counts what the database has decided about an answer.
     pub fn completed(&self, outcome: &str) {
-        let outcome = OUTCOMES.into_iter().find(|known| *known == outcome).unwrap_or(OTHER);
+        let outcome = Outcome::from_word(outcome).map_or(OTHER, Outcome::word);
         *lock(&self.0).completions.entry(outcome).or_default() += 1;
     }
 
@@ -126,7 +125,7 @@ impl Drop for Connected<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{NoPage, Page};
+    use crate::store::{NoAnswer, Page};
 
     #[test]
     fn what_is_counted() {
@@ -137,8 +136,8 @@ mod tests {
             &Ok(Page { status: 200, headers: String::new(), body }),
             Duration::from_millis(250),
         );
-        metrics.fetched(None, &Err(NoPage::TooLarge), Duration::from_millis(250));
-        metrics.completed("done");
+        metrics.fetched(None, &Err(NoAnswer::TooLarge), Duration::from_millis(250));
+        metrics.completed(Outcome::Done.word());
         for number in 0..1000 {
             metrics.completed(&format!("word{number}\"}}\n"));
         }

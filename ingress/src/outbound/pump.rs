@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use boxoffice_contract::fetch::Outcome;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::outbound::log as answers;
 use crate::outbound::metrics::OutboundMetrics;
 use crate::retry::{DEADLINE_GRACE, backoff, report};
 use crate::store::Class;
-use crate::store::{NoPage, OutboundSession, Store, StoreError, Wake};
+use crate::store::{NoAnswer, OutboundSession, Store, StoreError, Wake};
 
 /// An answer that the database has refused so often is dropped; its lease ends by itself, and the job is done again.
 const TRIES_MAX: u32 = 3;
@@ -162,7 +163,7 @@ impl<S: Store> Pump<S> {
             let started = Instant::now();
             let fetched = tokio::select! {
                 biased;
-                () = desk.cut_off() => Err(NoPage::Stopping),
+                () = desk.cut_off() => Err(NoAnswer::Stopping),
                 fetched = fetcher.fetch(&lease.job) => fetched,
             };
             metrics.fetched(fetcher.platform(&lease.job), &fetched, started.elapsed());
@@ -187,8 +188,7 @@ impl<S: Store> Pump<S> {
                 answers::completed(&answer.job, &completion, self.config.debug);
                 // Its room is free before the next look for work.
                 drop(answer);
-                if matches!(completion.outcome.as_str(), "done" | "gone" | "retry") {
-                    // A page that is finished often has a next one.
+                if Outcome::from_word(&completion.outcome).is_some_and(Outcome::may_bring_more) {
                     self.desk.want();
                 }
                 Ok(())

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use boxoffice_contract::sqlstate;
 
+pub use boxoffice_contract::fetch::NoAnswer;
 pub use boxoffice_contract::sqlstate::Class;
 
 /// One webhook, as it came.
@@ -107,51 +108,17 @@ pub struct Page {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPage {
-    /// No connection in time, or no such host.
-    Connect,
-    /// No trust in the server: its certificate, its name, or no TLS at all.
-    Tls,
-    /// The whole answer did not arrive in time.
-    Timeout,
-    /// The answer is longer than allowed.
-    TooLarge,
-    /// The connection ended early, or what came was not HTTP.
-    Broken,
-    /// The path was not one that may be asked for; nothing was sent.
-    Path,
-    /// The worker is stopping.
-    Stopping,
-}
-
-impl NoPage {
-    /// The stable word for the database and for metrics.
-    pub const fn word(self) -> &'static str {
-        match self {
-            NoPage::Connect => "connect",
-            NoPage::Tls => "tls",
-            NoPage::Timeout => "timeout",
-            NoPage::TooLarge => "too_large",
-            NoPage::Broken => "broken",
-            NoPage::Path => "path",
-            NoPage::Stopping => "stopping",
-        }
-    }
-}
-
 /// What became of a job.
-pub type Fetched = Result<Page, NoPage>;
+pub type Fetched = Result<Page, NoAnswer>;
 
 /// What the database has decided about an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Completion {
-    /// A word such as `done`.
+    /// A word, one of [`boxoffice_contract::fetch::Outcome`] unless the database is newer than we are.
     pub outcome: String,
     /// A sentence for the operator's log, free of secrets and of personal data.
     pub message: Option<String>,
-    /// What it has changed about the account, once: a word such as `troubled` or `well`.
+    /// What it has changed about the account, once: likewise one of [`boxoffice_contract::fetch::AccountChange`].
     pub account_change: Option<String>,
     /// More about that.
     pub account_detail: Option<String>,

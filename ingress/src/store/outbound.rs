@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use boxoffice_contract::headers::ERROR;
 use serde_json::json;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
@@ -99,7 +100,7 @@ impl OutboundSession for PgOutbound {
         let (status, headers, body) = match fetched {
             Ok(page) => (Some(i32::from(page.status)), page.headers.as_str(), Some(page.body.as_slice())),
             Err(why) => {
-                no_headers = json!({":error": why.word()}).to_string();
+                no_headers = json!({ ERROR: why.word() }).to_string();
                 (None, no_headers.as_str(), None)
             }
         };

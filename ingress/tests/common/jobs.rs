@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use boxoffice_ingress::store::Class;
-use boxoffice_ingress::store::{Completion, Fetched, Job, NoPage, OutboundSession, StoreError, TaskRun, Wake};
+use boxoffice_ingress::store::{Completion, Fetched, Job, NoAnswer, OutboundSession, StoreError, TaskRun, Wake};
 use tokio::sync::watch;
 
 use super::{Fake, LONG, failure};
@@ -79,7 +79,7 @@ impl Jobs {
 
     /// The word of the answer to job `id`.
     pub async fn word(&self, id: i64) -> &'static str {
-        self.completed(id).await.map_or_else(NoPage::word, |page| panic!("an answer: {page:?}"))
+        self.completed(id).await.map_or_else(NoAnswer::word, |page| panic!("an answer: {page:?}"))
     }
 }
 

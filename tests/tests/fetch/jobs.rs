@@ -356,3 +356,25 @@ async fn answers_that_are_none_lose_nothing() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_claim_takes_no_lock_and_no_transaction_id() -> Result {
+    let (_db, client) = open().await?;
+    assert_eq!(claim(&client, 10).await?, []);
+    client.batch_execute("BEGIN").await?;
+    assert_eq!(claim(&client, 10).await?, []);
+    assert_eq!(
+        line(&client, "SELECT pg_current_xact_id_if_assigned() IS NULL").await?,
+        "t",
+        "one every second, for ever"
+    );
+    let locked = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'RowShareLock'";
+    assert_eq!(line(&client, locked).await?, "0");
+    client.batch_execute("COMMIT").await?;
+    hint(&client, "order.placed", "orders/1/").await?;
+    client.batch_execute("BEGIN").await?;
+    assert_eq!(claim(&client, 10).await?.len(), 1);
+    assert_eq!(line(&client, "SELECT pg_current_xact_id_if_assigned() IS NULL").await?, "f");
+    client.batch_execute("COMMIT").await?;
+    Ok(())
+}

@@ -434,3 +434,25 @@ async fn calls_that_are_used_up_pause_the_account_as_long_as_the_platform_says()
     assert_eq!(line(&client, kept).await?, "0");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_was_refused_is_due_when_the_credential_works_again() -> Result {
+    let (_db, client) = open().await?;
+    hint(&client, "order.placed", "orders/1/").await?;
+    hint(&client, "order.placed", "orders/2/").await?;
+    hint(&client, "order.placed", "orders/3/").await?;
+    let calls = claim(&client, 3).await?;
+    assert_eq!(calls.len(), 3);
+    // A time-out of the platform's begins like a refusal, and is none: it waits as long as any trouble.
+    assert_eq!(complete(&client, &calls[0], 408, &json!({"error": "TIMEOUT"})).await?, "retry");
+    client.execute("UPDATE fetch_jobs SET due_at = now() + interval '1 hour' WHERE status = 'waiting'", &[]).await?;
+    assert_eq!(complete(&client, &calls[1], 401, &json!({"error": "INVALID_AUTH"})).await?, "stopped");
+    client.execute("SELECT resume_account('eventbrite')", &[]).await?;
+    let waits = "SELECT resource_id, refused, due_at > now() + interval '1 minute' FROM fetch_jobs
+        WHERE status = 'waiting' AND kind = 'order' ORDER BY resource_id";
+    assert_eq!(lines(&client, waits).await?, ["1|f|t", "2|t|t"]);
+    let order: Value = json!({"status_code": 404, "error": "NOT_FOUND"});
+    complete(&client, &calls[2], 404, &order).await?;
+    assert_eq!(lines(&client, waits).await?[..2], ["1|f|t", "2|t|f"]);
+    Ok(())
+}

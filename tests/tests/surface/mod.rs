@@ -2,7 +2,9 @@
 
 mod catalog;
 mod consistency;
+mod declarations;
 mod dump_own;
 mod dump_restore;
 mod schema;
 mod seed_queries;
+mod words;

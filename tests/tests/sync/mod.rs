@@ -2,6 +2,7 @@
 
 mod alarms;
 mod clock;
+mod ended;
 mod endless;
 mod health;
 mod interrupts;

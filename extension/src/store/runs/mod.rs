@@ -1,5 +1,10 @@
-//! Synchronisations: `sync_history` and what their pages have shown.
+//! Synchronisations: `sync_history`, and what their pages have shown, `sync_pages`. Nothing else writes these tables.
 
+pub mod begin;
+pub mod upkeep;
+pub mod words;
+
+use boxoffice_core::merge::LAG;
 use boxoffice_core::platform::{Platform, ResourceKind};
 use boxoffice_core::time::Micros;
 use pgrx::datum::TimestampWithTimeZone;
@@ -8,32 +13,42 @@ use pgrx::spi::{SpiClient, SpiHeapTupleData};
 
 use super::plan::Plan;
 use super::{micros, timestamp};
+use words::{Failure, Mode, Status};
+
 use crate::error::{Error, Result};
 
 static READ: Plan = Plan {
     sql:
-        "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after
+        "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after,
+              started_at, since
           FROM boxoffice.sync_history WHERE id = $1",
     types: &[INT8OID],
 };
 
 static FINISHING: Plan = Plan {
     sql:
-        "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after
+        "SELECT id, platform, account, external_event_id, mode, dry_run, status, orders_from, tickets_from, finish_after,
+              started_at, since
           FROM boxoffice.sync_history WHERE status = 'finishing' ORDER BY priority, id LIMIT 1 FOR UPDATE SKIP LOCKED",
     types: &[],
 };
 
 static PROGRESS: Plan = Plan {
-    sql: "UPDATE boxoffice.sync_history SET pages = pages + CASE WHEN $11 THEN 1 ELSE 0 END,
-              progress_at = CASE WHEN $11 THEN clock_timestamp() ELSE progress_at END, new_orders = new_orders + $10, items = items + $2,
-              expected_items = CASE WHEN $3 IS NULL THEN expected_items ELSE COALESCE(expected_items, 0) + $3 END,
-              rows_changed = rows_changed + $4, problems = problems + $5,
-              orders_from = CASE WHEN $6 = 'orders' THEN LEAST(orders_from, $7) ELSE orders_from END,
-              tickets_from = CASE WHEN $6 = 'tickets' THEN LEAST(tickets_from, $7) ELSE tickets_from END,
-              open_lists = open_lists - CASE WHEN $8 THEN 1 ELSE 0 END, error = COALESCE(error, $9)
-          WHERE id = $1 RETURNING open_lists, status, error",
-    types: &[INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, BOOLOID, TEXTOID, INT8OID, BOOLOID],
+    sql: include_str!("../sql/runs_progress.sql"),
+    types: &[
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        TEXTOID,
+        TIMESTAMPTZOID,
+        BOOLOID,
+        TEXTOID,
+        INT8OID,
+        BOOLOID,
+        TEXTOID,
+    ],
 };
 
 static SHOWN: Plan = Plan {
@@ -46,24 +61,27 @@ static FINISH: Plan = Plan {
     types: &[INT8OID],
 };
 
-static CLOSE: Plan = Plan { sql: "SELECT boxoffice.close_run($1)", types: &[INT8OID] };
-static FAIL: Plan = Plan { sql: "SELECT boxoffice.fail_run($1, $2)", types: &[INT8OID, TEXTOID] };
-static ADD_LISTS: Plan =
-    Plan { sql: "SELECT boxoffice.add_lists($1, $2, $3, NULL, NULL, false)", types: &[INT8OID, TEXTOID, TEXTOID] };
+static CLOSE: Plan = Plan {
+    sql: "UPDATE boxoffice.sync_history s SET status = 'done', finished_at = clock_timestamp()
+          WHERE s.id = $1 AND s.status IN ('running', 'finishing')
+          RETURNING s.id, s.platform, s.account, s.external_event_id, s.mode, s.dry_run, s.status, s.orders_from, s.tickets_from,
+              s.finish_after, s.started_at, s.since",
+    types: &[INT8OID],
+};
 
-// Orders of the event that the orders' pages did not show, and those whose tickets may have become complete: what was
-// complete by the sweep before is still.
+static FAIL: Plan = Plan {
+    sql: "UPDATE boxoffice.sync_history s SET status = 'failed', error = $2, failure = $3, finished_at = clock_timestamp(), open_lists = 0
+          WHERE s.id = $1 AND s.status IN ('running', 'finishing')
+          RETURNING s.id, s.platform, s.account, s.external_event_id, s.mode, s.dry_run, s.status, s.orders_from, s.tickets_from,
+              s.finish_after, s.started_at, s.since",
+    types: &[INT8OID, TEXTOID, TEXTOID],
+};
+
+static FORGET_SHOWN: Plan = Plan { sql: "DELETE FROM boxoffice.sync_pages g WHERE g.run_id = $1", types: &[INT8OID] };
+
 static LEFT: Plan = Plan {
-    sql: "SELECT s.platform_order_id, (g.id IS NULL) AS missing, s.currency, s.kept_amount::text
-          FROM boxoffice.ticket_platforms p
-          JOIN boxoffice.ticket_sales s ON s.event_id = p.event_id AND s.platform = p.platform AND s.external_event_id = p.external_event_id
-          LEFT JOIN (SELECT DISTINCT unnest(order_ids) AS id FROM boxoffice.sync_pages WHERE run_id = $1) g ON g.id = s.platform_order_id
-          WHERE p.platform = $2 AND p.external_event_id = $3 AND s.platform_order_id > COALESCE($4, '')
-            AND ((g.id IS NULL AND s.created_at < $5)
-                 OR ($6 IS NOT NULL AND (p.tickets_swept_at IS NULL OR s.created_at >= p.tickets_swept_at
-                     OR COALESCE(s.purchase_date, s.source_version, s.created_at) + interval '10 minutes' > p.tickets_swept_at)))
-          ORDER BY s.platform_order_id LIMIT $7",
-    types: &[INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
+    sql: include_str!("../sql/runs_left.sql"),
+    types: &[INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT8OID],
 };
 
 static ADVANCE: Plan = Plan {
@@ -75,21 +93,6 @@ static LOCATION: Plan = Plan {
     sql: "SELECT platform_config ->> 'overrideLocation' FROM boxoffice.ticket_platforms WHERE platform = $1 AND external_event_id = $2",
     types: &[TEXTOID, TEXTOID],
 };
-
-/// What a run is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Everything.
-    Full,
-    /// What has changed since the last one.
-    Changes,
-    /// Everything, compared with what is here.
-    Reconcile,
-    /// The account's events.
-    Discovery,
-    /// A list in place of many hints.
-    Burst,
-}
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -114,6 +117,10 @@ pub struct Run {
     pub tickets_from: Option<Micros>,
     /// Orders up to this one are finished with.
     pub finish_after: Option<String>,
+    /// When it began.
+    pub started_at: Micros,
+    /// Only what has changed since then was asked for.
+    pub since: Option<Micros>,
 }
 
 /// What one page adds to a run.
@@ -136,7 +143,7 @@ pub struct Progress {
     /// It is the last one of its list.
     pub ends_list: bool,
     /// Why it could not be read, or not be applied wholly.
-    pub failed: Option<String>,
+    pub failed: Option<(Failure, String)>,
     /// It was read, as opposed to given up.
     pub is_read: bool,
 }
@@ -173,24 +180,28 @@ fn run(row: &SpiHeapTupleData<'_>) -> Result<Run> {
             .ok_or_else(|| Error::Spi("the run is of an unknown platform".to_owned()))?,
         account: text(3)?,
         external_event_id: row.get(4)?,
-        mode: match text(5)?.as_str() {
-            "full" => Mode::Full,
-            "changes" => Mode::Changes,
-            "reconcile" => Mode::Reconcile,
-            "discovery" => Mode::Discovery,
-            _ => Mode::Burst,
-        },
+        mode: Mode::from_word(&text(5)?).ok_or_else(|| Error::Spi("the run is of an unknown mode".to_owned()))?,
         dry_run: row.get(6)?.unwrap_or(false),
-        is_running: text(7)? == "running",
+        is_running: text(7)? == Status::Running.word(),
         orders_from: time(8)?,
         tickets_from: time(9)?,
         finish_after: row.get(10)?,
+        started_at: time(11)?.unwrap_or_default(),
+        since: time(12)?,
     })
 }
 
-/// Adds a page to a run; returns how many lists are still to be read and whether a page could not be applied, or `None`
-/// when the run goes on no more.
-pub fn progress(client: &mut SpiClient<'_>, run: i64, page: &Progress) -> Result<Option<(i32, Option<String>)>> {
+/// What is left of a run after a page.
+#[derive(Debug, Clone)]
+pub struct Remaining {
+    /// Lists that are not read to their end.
+    pub lists: i32,
+    /// Why one of them could not be read, or not be applied wholly.
+    pub failed: Option<(Failure, String)>,
+}
+
+/// Adds a page to a run; `None` when the run goes on no more.
+pub fn progress(client: &mut SpiClient<'_>, run: i64, page: &Progress) -> Result<Option<Remaining>> {
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let mut table = PROGRESS.write(
         client,
@@ -203,15 +214,19 @@ pub fn progress(client: &mut SpiClient<'_>, run: i64, page: &Progress) -> Result
             page.kind.as_str().into(),
             timestamp(page.fetched_at).into(),
             page.ends_list.into(),
-            page.failed.as_deref().into(),
+            page.failed.as_ref().map(|(_, why)| why.as_str()).into(),
             count(page.new_orders).into(),
             page.is_read.into(),
+            page.failed.as_ref().map(|(failure, _)| failure.word()).into(),
         ],
     )?;
     let Some(row) = table.next() else { return Ok(None) };
-    let running = row.get::<String>(2)?.as_deref() == Some("running");
-    let error = row.get::<String>(3)?;
-    Ok(row.get::<i32>(1)?.filter(|_| running).map(|open| (open, error)))
+    if row.get::<String>(2)?.as_deref() != Some(Status::Running.word()) {
+        return Ok(None);
+    }
+    let failure = row.get::<String>(4)?.as_deref().and_then(Failure::from_word).unwrap_or(Failure::Unreadable);
+    let failed = row.get::<String>(3)?.map(|why| (failure, why));
+    Ok(Some(Remaining { lists: row.get(1)?.unwrap_or_default(), failed }))
 }
 
 /// Keeps what a page has shown until the run ends.
@@ -226,21 +241,19 @@ pub fn finish(client: &mut SpiClient<'_>, run: i64) -> Result<()> {
     Ok(())
 }
 
-/// Ends a run well.
-pub fn close(client: &mut SpiClient<'_>, run: i64) -> Result<()> {
-    CLOSE.write(client, &[run.into()])?;
-    Ok(())
+/// Ends a run well; the run, unless it has ended already.
+pub fn close(client: &mut SpiClient<'_>, run: i64) -> Result<Option<Run>> {
+    CLOSE.write(client, &[run.into()])?.next().map(|row| self::run(&row)).transpose()
 }
 
-/// Ends a run that cannot go on, for a reason of its own.
-pub fn fail(client: &mut SpiClient<'_>, run: i64, reason: &str) -> Result<()> {
-    FAIL.write(client, &[run.into(), reason.into()])?;
-    Ok(())
+/// Ends a run that cannot go on; the run, unless it has ended already.
+pub fn fail(client: &mut SpiClient<'_>, run: i64, failure: Failure, why: &str) -> Result<Option<Run>> {
+    FAIL.write(client, &[run.into(), why.into(), failure.word().into()])?.next().map(|row| self::run(&row)).transpose()
 }
 
-/// Adds lists to a run.
-pub fn add_lists(client: &mut SpiClient<'_>, run: i64, scope: &str, id: &str) -> Result<()> {
-    ADD_LISTS.write(client, &[run.into(), scope.into(), id.into()])?;
+/// Forgets what the pages of a run have shown.
+pub fn forget_shown(client: &mut SpiClient<'_>, run: i64) -> Result<()> {
+    FORGET_SHOWN.write(client, &[run.into()])?;
     Ok(())
 }
 
@@ -257,6 +270,7 @@ pub fn left(client: &mut SpiClient<'_>, run: &Run, limit: i32) -> Result<Vec<Lef
             run.orders_from.and_then(timestamp).into(),
             run.tickets_from.filter(|_| !run.dry_run).and_then(timestamp).into(),
             limit.into(),
+            LAG.into(),
         ],
     )?;
     for row in table {
