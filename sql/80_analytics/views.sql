@@ -1,0 +1,166 @@
+-- One meaning of money, and the day sheets as they are at this moment.
+
+CREATE VIEW boxoffice._sale_versions WITH (security_invoker = true) AS
+SELECT s.platform, s.platform_order_id, s.event_id, s.external_event_id, s.external_session_id, s.ticket_quantity, s.valid_quantity,
+       s.currency, s.total_amount, s.fee_amount, s.tax_amount, s.discount_amount, s.refund_amount, s.kept_amount, s.net_amount,
+       s.payment_status, s.refund_status, s.void_date, s.purchase_date, 'infinity'::timestamptz AS valid_until
+FROM boxoffice.ticket_sales s
+UNION ALL
+SELECT h.platform, h.platform_order_id, NULL::text COLLATE "C", h.external_event_id, h.external_session_id, h.ticket_quantity, h.valid_quantity,
+       h.currency, h.total_amount, h.fee_amount, h.tax_amount, h.discount_amount, h.refund_amount, h.kept_amount, h.net_amount,
+       h.payment_status, h.refund_status, h.void_date, h.purchase_date, h.valid_until
+FROM boxoffice.sale_history h;
+COMMENT ON VIEW boxoffice._sale_versions IS 'The numbers of each order as they are (valid_until is infinity), and as they were until they changed.';
+
+CREATE VIEW boxoffice._version_facts WITH (security_invoker = true) AS
+-- An order that is sold, or one that is not paid: on the day of the purchase.
+SELECT v.platform, v.platform_order_id, v.event_id, v.external_event_id, v.external_session_id, v.currency,
+       CASE WHEN v.payment_status = 'unpaid' THEN 'pending' ELSE 'sold' END AS kind, v.purchase_date AS occurred_at,
+       k.one AS orders, k.one AS sold_orders,
+       k.one::bigint * COALESCE(v.ticket_quantity, v.valid_quantity, 0) AS tickets,
+       k.one::bigint * COALESCE(v.ticket_quantity, v.valid_quantity, 0) AS sold_tickets,
+       k.one * COALESCE(v.total_amount, v.refund_amount, 0) AS gross, 0::numeric AS refunds, 0::numeric AS void,
+       k.one * COALESCE(v.total_amount, v.refund_amount, 0) AS kept,
+       k.one * COALESCE(v.fee_amount, 0) AS fees, 0::numeric AS fees_back,
+       k.one * (COALESCE(v.total_amount, v.refund_amount, 0) - COALESCE(v.fee_amount, 0)) AS net,
+       k.one * COALESCE(v.tax_amount, 0) AS tax, k.one * COALESCE(v.discount_amount, 0) AS discounts,
+       CASE WHEN v.total_amount = 0 THEN k.one ELSE 0 END AS free_orders,
+       CASE WHEN v.ticket_quantity IS NULL AND v.valid_quantity IS NULL THEN k.one ELSE 0 END AS orders_without_quantity,
+       CASE WHEN v.total_amount IS NULL THEN k.one ELSE 0 END AS orders_without_amount,
+       0 AS refunded_orders, 0 AS partly_refunded_orders, 0 AS cancelled_orders, 0::numeric AS kept_of_gone,
+       k.pending AS pending_orders, k.pending::bigint * COALESCE(v.valid_quantity, v.ticket_quantity, 0) AS pending_tickets,
+       v.valid_until
+FROM boxoffice._sale_versions v
+CROSS JOIN LATERAL (SELECT CASE WHEN v.payment_status = 'unpaid' THEN 0 ELSE 1 END AS one,
+    CASE WHEN v.payment_status = 'unpaid' AND v.refund_status NOT IN ('refunded', 'cancelled') THEN 1 ELSE 0 END AS pending) k
+UNION ALL
+-- What was taken back of a sold order: on the day on which it was.
+SELECT v.platform, v.platform_order_id, v.event_id, v.external_event_id, v.external_session_id, v.currency,
+       'taken back', v.void_date,
+       -k.gone, 0,
+       -t.back, 0,
+       0, COALESCE(v.refund_amount, 0), m.void, -COALESCE(v.refund_amount, 0) - m.void,
+       -m.fees_back, m.fees_back, m.fees_back - COALESCE(v.refund_amount, 0) - m.void,
+       CASE WHEN k.nothing THEN -COALESCE(v.tax_amount, 0) ELSE 0 END, CASE WHEN k.nothing THEN -COALESCE(v.discount_amount, 0) ELSE 0 END,
+       CASE WHEN v.total_amount = 0 THEN -k.gone ELSE 0 END,
+       CASE WHEN v.ticket_quantity IS NULL AND v.valid_quantity IS NULL THEN -k.gone ELSE 0 END,
+       CASE WHEN v.total_amount IS NULL THEN -k.gone ELSE 0 END,
+       CASE WHEN v.refund_status IN ('partial', 'refunded') THEN 1 ELSE 0 END, CASE WHEN v.refund_status = 'partial' THEN 1 ELSE 0 END,
+       CASE WHEN v.refund_status = 'cancelled' THEN 1 ELSE 0 END,
+       k.gone * COALESCE(v.kept_amount, 0), 0, 0, v.valid_until
+FROM boxoffice._sale_versions v
+CROSS JOIN LATERAL (SELECT CASE WHEN v.refund_status IN ('refunded', 'cancelled') THEN 1 ELSE 0 END AS gone,
+    COALESCE(v.kept_amount = 0 AND v.refund_amount = 0 AND (v.total_amount > 0 OR v.refund_status = 'cancelled'), false) AS nothing) k
+CROSS JOIN LATERAL (SELECT (COALESCE(v.ticket_quantity, v.valid_quantity, 0)
+    - COALESCE(v.valid_quantity, CASE WHEN k.gone = 0 THEN v.ticket_quantity ELSE 0 END, 0))::bigint AS back) t
+CROSS JOIN LATERAL (SELECT COALESCE(v.total_amount, v.refund_amount, 0) - COALESCE(v.refund_amount, 0) - COALESCE(v.kept_amount, 0) AS void,
+    COALESCE(v.fee_amount, 0) - COALESCE(v.kept_amount - v.net_amount, 0) AS fees_back) m
+WHERE v.payment_status IS DISTINCT FROM 'unpaid'
+  AND (k.gone > 0 OR t.back <> 0 OR m.void <> 0 OR m.fees_back <> 0 OR v.refund_amount > 0 OR v.refund_status = 'partial');
+COMMENT ON VIEW boxoffice._version_facts IS 'The facts of sale_facts, for the numbers that an order has and for those that it had.';
+
+CREATE VIEW boxoffice.sale_facts WITH (security_invoker = true) AS
+SELECT f.platform, f.platform_order_id, f.event_id, f.external_event_id, f.external_session_id, f.currency, f.kind, f.occurred_at,
+       f.orders, f.sold_orders, f.tickets, f.sold_tickets, f.gross, f.refunds, f.void, f.kept, f.fees, f.fees_back, f.net, f.tax, f.discounts,
+       f.free_orders, f.orders_without_quantity, f.orders_without_amount, f.refunded_orders, f.partly_refunded_orders, f.cancelled_orders,
+       f.kept_of_gone, f.pending_orders, f.pending_tickets
+FROM boxoffice._version_facts f WHERE f.valid_until = 'infinity';
+COMMENT ON VIEW boxoffice.sale_facts IS 'What was sold and what was taken back, at most two facts an order, each at its own time: summed over any span they tell what changed in it, over all time how things stand. All figures are sums of these. An unpaid order is a fact of a third kind, in no sum but those of pending.';
+
+CREATE VIEW boxoffice._platform_events WITH (security_invoker = true) AS
+SELECT p.platform, p.external_event_id, p.event_id, z.zones, c.platform IS NOT NULL AS covered,
+       COALESCE(c.time_zone, boxoffice._zone(z.ours, z.theirs)) AS time_zone, m.utc_days,
+       CASE WHEN c.platform IS NOT NULL AND m.utc_days IS NOT NULL THEN boxoffice._local_days(m.utc_days, c.time_zone) END AS local_days
+FROM (SELECT l.platform, l.external_event_id::text COLLATE "C" AS external_event_id, l.event_id, l.external_time_zone FROM boxoffice.ticket_platforms l
+      UNION ALL
+      SELECT n.platform, '', NULL, NULL FROM (VALUES ('eventbrite'::boxoffice.platform_name), ('humanitix')) n (platform)) p
+LEFT JOIN boxoffice.ticket_events e ON e.event_id = p.event_id
+CROSS JOIN LATERAL (SELECT e.time_zone AS ours, p.external_time_zone AS theirs,
+    COALESCE(e.time_zone, '') || '|' || COALESCE(p.external_time_zone, '') AS zones) z
+LEFT JOIN boxoffice.sheet_coverage c ON c.platform = p.platform AND c.external_event_id = p.external_event_id AND c.zones = z.zones
+LEFT JOIN (SELECT s.platform, s.external_event_id, pg_catalog.array_agg(DISTINCT s.utc_day) AS utc_days
+           FROM boxoffice.sheet_marks s GROUP BY s.platform, s.external_event_id) m
+    ON m.platform = p.platform AND m.external_event_id = p.external_event_id;
+COMMENT ON VIEW boxoffice._platform_events IS 'The platforms'' events, and whether they have sheets. One more for each platform: the sales of which the event is not known.';
+
+CREATE VIEW boxoffice._sale_days WITH (security_invoker = true) AS
+SELECT p.event_id, s.platform, s.external_event_id, s.external_session_id, s.currency, s.day,
+       s.orders, s.sold_orders, s.tickets, s.sold_tickets, s.gross, s.refunds, s.void, s.kept, s.fees, s.fees_back, s.net,
+       s.tax, s.discounts, s.free_orders, s.orders_without_quantity, s.orders_without_amount, s.refunded_orders,
+       s.partly_refunded_orders, s.cancelled_orders, s.kept_of_gone, s.pending_orders, s.pending_tickets
+FROM boxoffice._platform_events p
+JOIN boxoffice.sales_days s ON s.platform = p.platform AND s.external_event_id = p.external_event_id
+WHERE p.covered AND (s.day = ANY (p.local_days)) IS NOT TRUE
+UNION ALL
+SELECT p.event_id, p.platform, p.external_event_id, u.external_session_id, u.currency, u.day,
+       u.orders, u.sold_orders, u.tickets, u.sold_tickets, u.gross, u.refunds, u.void, u.kept, u.fees, u.fees_back, u.net,
+       u.tax, u.discounts, u.free_orders, u.orders_without_quantity, u.orders_without_amount, u.refunded_orders,
+       u.partly_refunded_orders, u.cancelled_orders, u.kept_of_gone, u.pending_orders, u.pending_tickets
+FROM boxoffice._platform_events p
+CROSS JOIN LATERAL boxoffice._days_from_rows(p.platform, p.external_event_id, p.event_id, p.time_zone, p.covered, p.local_days) u
+WHERE NOT p.covered OR p.local_days IS NOT NULL;
+COMMENT ON VIEW boxoffice._sale_days IS 'The day sheets as they are at this moment: those that are kept, and from the rows those that are not, or of which sales have changed since.';
+
+CREATE VIEW boxoffice._show_members WITH (security_invoker = true) AS
+WITH members AS (
+    SELECT p.event_id, p.platform::text AS platform, p.external_event_id::text COLLATE "C" AS external_event_id,
+           CASE WHEN x.dates > 1 THEN d.id END COLLATE "C" AS external_session_id,
+           CASE WHEN x.dates >= 1 THEN d.starts_at
+                WHEN pg_catalog.count(*) OVER (PARTITION BY p.event_id) = 1 THEN COALESCE(e.starts_at, p.external_starts_at)
+                ELSE COALESCE(p.external_starts_at, e.starts_at) END AS starts_at,
+           CASE WHEN x.dates >= 1 THEN d.ends_at
+                WHEN pg_catalog.count(*) OVER (PARTITION BY p.event_id) = 1 THEN COALESCE(e.ends_at, p.external_ends_at)
+                ELSE COALESCE(p.external_ends_at, e.ends_at) END AS ends_at,
+           CASE WHEN x.dates > 1 THEN d.active IS NOT FALSE ELSE true END AS active, p.external_capacity
+    FROM boxoffice.ticket_platforms p
+    JOIN boxoffice.ticket_events e ON e.event_id = p.event_id
+    CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.jsonb_typeof(p.external_sessions) = 'array'
+        THEN pg_catalog.jsonb_array_length(p.external_sessions) ELSE 0 END AS dates) x
+    LEFT JOIN LATERAL (SELECT s.id, s.starts_at, s.ends_at, s.active
+        FROM pg_catalog.jsonb_to_recordset(p.external_sessions) AS s (id text, starts_at timestamptz, ends_at timestamptz, active boolean)
+        WHERE x.dates > 0) d ON true
+    UNION ALL
+    SELECT e.event_id, NULL, NULL, NULL, e.starts_at, e.ends_at, true, NULL FROM boxoffice.ticket_events e
+    WHERE NOT EXISTS (SELECT FROM boxoffice.ticket_platforms p WHERE p.event_id = e.event_id)
+), grouped AS (
+    SELECT m.*, pg_catalog.sum(m.is_first) OVER (PARTITION BY m.event_id ORDER BY m.starts_at, m.platform, m.external_event_id, m.external_session_id) AS show
+    FROM (SELECT m.*, CASE WHEN m.starts_at - pg_catalog.lag(m.starts_at) OVER (PARTITION BY m.event_id
+              ORDER BY m.starts_at, m.platform, m.external_event_id, m.external_session_id) <= interval '15 minutes' THEN 0 ELSE 1 END AS is_first
+          FROM members m) m
+)
+SELECT g.event_id, pg_catalog.min(g.starts_at) OVER w AS starts_at, pg_catalog.max(g.ends_at) OVER w AS ends_at,
+       g.platform, g.external_event_id, g.external_session_id, pg_catalog.bool_or(g.active) OVER w AS active, g.external_capacity
+FROM grouped g WINDOW w AS (PARTITION BY g.event_id, g.show);
+COMMENT ON VIEW boxoffice._show_members IS 'Which platform events, and which dates of them, are which show. Starts within 15 minutes of each other are one show. external_session_id is NULL where the platform event has one date only: all of its sales are of it.';
+
+CREATE VIEW boxoffice.shows WITH (security_invoker = true) AS
+SELECT s.event_id, s.starts_at, s.ends_at, e.title, e.venue, z.time_zone, c.capacity,
+       CASE WHEN s.starts_at IS NULL THEN 'undated' WHEN NOT s.active THEN 'withdrawn'
+            WHEN COALESCE(s.ends_at, s.starts_at + interval '6 hours') < pg_catalog.now() THEN 'over'
+            WHEN (s.starts_at AT TIME ZONE z.time_zone)::date <= (pg_catalog.now() AT TIME ZONE z.time_zone)::date THEN 'tonight'
+            ELSE 'upcoming' END AS state,
+       s.members,
+       (SELECT COALESCE(pg_catalog.sum(d.tickets), 0)::bigint FROM boxoffice._sale_days d WHERE d.event_id = s.event_id
+        AND EXISTS (SELECT FROM pg_catalog.jsonb_to_recordset(s.members) AS m (platform text, external_event_id text, external_session_id text)
+                    WHERE m.platform = d.platform AND m.external_event_id = d.external_event_id
+                      AND (m.external_session_id IS NULL OR m.external_session_id = d.external_session_id))) AS tickets,
+       (SELECT pg_catalog.count(*) FROM boxoffice.attendees a WHERE a.event_id = s.event_id AND a.status <> 'cancelled'
+        AND EXISTS (SELECT FROM pg_catalog.jsonb_to_recordset(s.members) AS m (platform text, external_event_id text, external_session_id text)
+                    WHERE m.platform = a.platform AND m.external_event_id = a.external_event_id
+                      AND (m.external_session_id IS NULL OR m.external_session_id = a.external_session_id))) AS registered,
+       NULL::bigint AS inside
+FROM (
+    SELECT m.event_id, m.starts_at, pg_catalog.max(m.ends_at) AS ends_at, pg_catalog.bool_or(m.active) AS active,
+           COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('platform', m.platform, 'external_event_id', m.external_event_id,
+               'external_session_id', m.external_session_id) ORDER BY m.platform, m.external_event_id, m.external_session_id)
+               FILTER (WHERE m.platform IS NOT NULL), '[]') AS members,
+           pg_catalog.count(*) OVER (PARTITION BY m.event_id) AS shows_of_event
+    FROM boxoffice._show_members m GROUP BY m.event_id, m.starts_at
+) s
+JOIN boxoffice.ticket_events e ON e.event_id = s.event_id
+CROSS JOIN LATERAL (SELECT boxoffice._zone(e.time_zone, (SELECT p.external_time_zone FROM boxoffice.ticket_platforms p
+    WHERE p.event_id = e.event_id AND p.external_time_zone IS NOT NULL ORDER BY p.platform, p.external_event_id LIMIT 1)) AS time_zone) z
+LEFT JOIN boxoffice.show_settings o ON o.event_id = s.event_id AND o.starts_at = s.starts_at
+LEFT JOIN boxoffice.show_settings w ON w.event_id = s.event_id AND w.starts_at = '-infinity'
+CROSS JOIN LATERAL (SELECT COALESCE(o.capacity::integer, w.capacity::integer, CASE WHEN s.shows_of_event = 1 THEN e.capacity::integer END) AS capacity) c;
+COMMENT ON VIEW boxoffice.shows IS 'One row for each night: an event has one or several. Dates of different platforms within 15 minutes of each other are one show.';
