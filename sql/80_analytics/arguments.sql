@@ -97,18 +97,19 @@ END
 $$;
 COMMENT ON FUNCTION boxoffice._organisation_zone(text) IS 'The zone for what spans several events: the argument, else that of console_settings, else UTC.';
 
-CREATE FUNCTION boxoffice.configure_console(organisation text DEFAULT NULL, time_zone text DEFAULT NULL) RETURNS void
+CREATE FUNCTION boxoffice.configure_console(organisation text DEFAULT NULL, time_zone text DEFAULT NULL, shared_addresses text[] DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
 BEGIN
     PERFORM boxoffice._require_zone(configure_console.time_zone);
-    INSERT INTO boxoffice.console_settings AS c (organisation, time_zone) VALUES (configure_console.organisation, configure_console.time_zone)
+    INSERT INTO boxoffice.console_settings AS c (organisation, time_zone, shared_addresses)
+        VALUES (configure_console.organisation, configure_console.time_zone, configure_console.shared_addresses)
         ON CONFLICT ON CONSTRAINT console_settings_pkey DO UPDATE SET organisation = COALESCE(excluded.organisation, c.organisation),
-            time_zone = COALESCE(excluded.time_zone, c.time_zone);
+            time_zone = COALESCE(excluded.time_zone, c.time_zone), shared_addresses = COALESCE(excluded.shared_addresses, c.shared_addresses);
 END
 $$;
-COMMENT ON FUNCTION boxoffice.configure_console(text, text) IS 'Sets the organisation''s name, and the zone for what spans several events; what is NULL stays as it is.';
+COMMENT ON FUNCTION boxoffice.configure_console(text, text, text[]) IS 'Sets the organisation''s name, the zone for what spans several events, and addresses that are no buyers; what is NULL stays as it is.';
 
 CREATE FUNCTION boxoffice.configure_show(event_id text, show timestamptz DEFAULT NULL, capacity integer DEFAULT NULL, doors_at timestamptz DEFAULT NULL,
         goal_tickets integer DEFAULT NULL, goal_amount numeric DEFAULT NULL, costs numeric DEFAULT NULL, currency text DEFAULT NULL,

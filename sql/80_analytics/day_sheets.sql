@@ -185,7 +185,8 @@ BEGIN
     )
     INSERT INTO boxoffice.sheet_coverage AS c (platform, external_event_id, zones, time_zone)
     SELECT t.platform, t.external_event_id, t.zones, t.time_zone FROM todo t
-    ON CONFLICT ON CONSTRAINT sheet_coverage_pkey DO UPDATE SET zones = excluded.zones, time_zone = excluded.time_zone, built_at = now();
+    ON CONFLICT ON CONSTRAINT sheet_coverage_pkey DO UPDATE SET zones = excluded.zones, time_zone = excluded.time_zone, built_at = now(),
+        differences = 0;
     GET DIAGNOSTICS built = ROW_COUNT;
 
     WITH todo AS MATERIALIZED (

@@ -77,6 +77,8 @@ CREATE TABLE boxoffice.sheet_coverage (
     zones text NOT NULL,
     time_zone text NOT NULL,
     built_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    checked_at timestamptz,
+    differences integer NOT NULL DEFAULT 0,
     PRIMARY KEY (platform, external_event_id)
 );
 COMMENT ON TABLE boxoffice.sheet_coverage IS 'The platform events that have sheets, and the zone that these were made with. Without a row, or when the zone is another one by now, the rows are read.';
@@ -85,12 +87,14 @@ COMMENT ON COLUMN boxoffice.sheet_coverage.external_event_id IS 'The platform''s
 COMMENT ON COLUMN boxoffice.sheet_coverage.zones IS 'The zones that our event and the platform''s had then, separated by a bar.';
 COMMENT ON COLUMN boxoffice.sheet_coverage.time_zone IS 'The zone that came of it.';
 COMMENT ON COLUMN boxoffice.sheet_coverage.built_at IS 'When all of its sheets were last made.';
+COMMENT ON COLUMN boxoffice.sheet_coverage.checked_at IS 'When check_analytics() was last called for the event by run_due_tasks().';
+COMMENT ON COLUMN boxoffice.sheet_coverage.differences IS 'How many rows it returned then.';
 
 CREATE TABLE boxoffice_private.fold_lock ();
 COMMENT ON TABLE boxoffice_private.fold_lock IS 'Always empty. fold_sales() and rebuild_analytics() lock it, deliveries never do.';
 
 CREATE TABLE boxoffice_private.buyer_salt (
-    salt uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid()
+    salt bigint NOT NULL DEFAULT (('x' || pg_catalog.translate(pg_catalog.right(pg_catalog.gen_random_uuid()::text, 17), '-', ''))::bit(64)::bigint)
 );
 COMMENT ON TABLE boxoffice_private.buyer_salt IS 'One row: what the keys of buyers are made with, so that nobody who sees one can find the address by trying. Not dumped: keys are only compared within a query.';
 COMMENT ON COLUMN boxoffice_private.buyer_salt.salt IS 'Random.';
@@ -175,12 +179,14 @@ COMMENT ON COLUMN boxoffice.show_settings.updated_at IS 'When the row was last c
 CREATE TABLE boxoffice.console_settings (
     id boolean PRIMARY KEY DEFAULT true CONSTRAINT console_settings_is_one_row CHECK (id),
     organisation text,
-    time_zone text
+    time_zone text,
+    shared_addresses text[]
 );
 COMMENT ON TABLE boxoffice.console_settings IS 'Settings of the organisation, at most one row. Set with configure_console().';
 COMMENT ON COLUMN boxoffice.console_settings.id IS 'Always true.';
 COMMENT ON COLUMN boxoffice.console_settings.organisation IS 'Name of the organisation.';
 COMMENT ON COLUMN boxoffice.console_settings.time_zone IS 'IANA zone for what spans several events; NULL is UTC.';
+COMMENT ON COLUMN boxoffice.console_settings.shared_addresses IS 'E-mail addresses that stand for nobody: placeholders of platforms, the box office. They are no buyers.';
 
 CREATE TABLE boxoffice.payouts (
     platform boxoffice.platform_name NOT NULL,

@@ -73,7 +73,7 @@ SELECT p.platform, p.external_event_id, p.event_id, z.zones, c.platform IS NOT N
        CASE WHEN c.platform IS NOT NULL AND m.utc_days IS NOT NULL THEN boxoffice._local_days(m.utc_days, c.time_zone) END AS local_days
 FROM (SELECT l.platform, l.external_event_id::text COLLATE "C" AS external_event_id, l.event_id, l.external_time_zone FROM boxoffice.ticket_platforms l
       UNION ALL
-      SELECT n.platform, '', NULL, NULL FROM (VALUES ('eventbrite'::boxoffice.platform_name), ('humanitix')) n (platform)) p
+      SELECT n.platform, '', NULL, NULL FROM (VALUES ('eventbrite'::boxoffice.platform_name), ('humanitix'::boxoffice.platform_name)) n (platform)) p
 LEFT JOIN boxoffice.ticket_events e ON e.event_id = p.event_id
 CROSS JOIN LATERAL (SELECT e.time_zone AS ours, p.external_time_zone AS theirs,
     COALESCE(e.time_zone, '') || '|' || COALESCE(p.external_time_zone, '') AS zones) z
@@ -164,3 +164,119 @@ LEFT JOIN boxoffice.show_settings o ON o.event_id = s.event_id AND o.starts_at =
 LEFT JOIN boxoffice.show_settings w ON w.event_id = s.event_id AND w.starts_at = '-infinity'
 CROSS JOIN LATERAL (SELECT COALESCE(o.capacity::integer, w.capacity::integer, CASE WHEN s.shows_of_event = 1 THEN e.capacity::integer END) AS capacity) c;
 COMMENT ON VIEW boxoffice.shows IS 'One row for each night: an event has one or several. Dates of different platforms within 15 minutes of each other are one show.';
+
+-- Runs with its owner's rights, so that nobody needs those to read addresses; it shows what the caller may read, and no address.
+CREATE VIEW boxoffice._buyers WITH (security_barrier = true) AS
+SELECT s.event_id, s.purchase_date, COALESCE(s.valid_quantity, s.ticket_quantity, 0)::integer AS tickets, COALESCE(s.marketing_opt_in, false) AS opted_in,
+       CASE WHEN pg_catalog.btrim(s.customer_email) <> '' AND (pg_catalog.lower(pg_catalog.btrim(s.customer_email)) = ANY (c.shared)) IS NOT TRUE
+            THEN pg_catalog.hashtextextended(pg_catalog.lower(pg_catalog.btrim(s.customer_email)), (SELECT b.salt FROM boxoffice_private.buyer_salt b LIMIT 1)) END AS buyer
+FROM boxoffice.ticket_sales s
+LEFT JOIN (SELECT ARRAY(SELECT pg_catalog.lower(pg_catalog.btrim(u.address)) FROM pg_catalog.unnest(o.shared_addresses) u (address)) AS shared FROM boxoffice.console_settings o) c ON true
+WHERE s.payment_status IS DISTINCT FROM 'unpaid' AND s.refund_status NOT IN ('refunded', 'cancelled')
+  AND ((SELECT NOT pg_catalog.row_security_active('boxoffice.ticket_sales')) OR ARRAY[s.event_id, '*'] && (SELECT boxoffice.readable_events(current_user)));
+COMMENT ON VIEW boxoffice._buyers IS 'Orders that stand, each with a key of its buyer in place of the address; NULL without an address. Keys cannot be traced back and differ from database to database.';
+
+-- As documented, made of day sheets.
+
+CREATE VIEW boxoffice.ticket_sales_analytics WITH (security_invoker = true) AS
+SELECT
+    e.event_id,
+    e.title AS event_title,
+    e.starts_at AS event_date,
+    e.venue,
+    COALESCE(s.total_orders, 0) AS total_orders,
+    COALESCE(s.total_tickets_sold, 0) AS total_tickets_sold,
+    COALESCE(s.gross_revenue, 0) AS gross_revenue,
+    COALESCE(s.average_order_value, 0) AS average_order_value,
+    COALESCE(s.humanitix_orders, 0) AS humanitix_orders,
+    COALESCE(s.eventbrite_orders, 0) AS eventbrite_orders,
+    COALESCE(s.manual_orders, 0) AS manual_orders,
+    COALESCE(s.refunded_orders, 0) AS refunded_orders,
+    COALESCE(s.total_refunds, 0) AS total_refunds,
+    r.first_sale_date,
+    r.last_sale_date,
+    COALESCE(r.sales_last_7_days, 0) AS sales_last_7_days,
+    e.capacity,
+    CASE WHEN e.capacity > 0
+         THEN pg_catalog.round(COALESCE(pg_catalog.sum(s.total_tickets_sold) OVER (PARTITION BY e.event_id), 0) / e.capacity * 100, 2)
+    END AS capacity_utilization_percent,
+    s.currency,
+    COALESCE(s.net_revenue, 0) AS net_revenue,
+    COALESCE(s.total_fees, 0) AS total_fees,
+    COALESCE(s.total_tax, 0) AS total_tax,
+    COALESCE(s.total_discounts, 0) AS total_discounts,
+    COALESCE(s.cancelled_orders, 0) AS cancelled_orders,
+    COALESCE(s.orders_without_quantity, 0) AS orders_without_quantity,
+    COALESCE(s.sold_orders, 0) AS sold_orders,
+    CASE WHEN s.sold_orders > 0 THEN pg_catalog.round(s.refunded_orders::numeric / s.sold_orders * 100, 2) END AS refund_rate_percent,
+    COALESCE(s.pending_orders, 0) AS pending_orders,
+    COALESCE(s.pending_tickets, 0) AS pending_tickets
+FROM boxoffice.ticket_events e
+LEFT JOIN (
+    SELECT
+        d.event_id,
+        NULLIF(d.currency, '')::boxoffice.currency_code AS currency,
+        pg_catalog.sum(d.orders)::bigint AS total_orders,
+        pg_catalog.sum(d.tickets)::bigint AS total_tickets_sold,
+        pg_catalog.sum(d.kept) AS gross_revenue,
+        pg_catalog.round((pg_catalog.sum(d.kept) - pg_catalog.sum(d.kept_of_gone))
+            / NULLIF(pg_catalog.sum(d.orders) - pg_catalog.sum(d.orders_without_amount), 0), 2) AS average_order_value,
+        COALESCE(pg_catalog.sum(d.orders) FILTER (WHERE d.platform = 'humanitix'), 0)::bigint AS humanitix_orders,
+        COALESCE(pg_catalog.sum(d.orders) FILTER (WHERE d.platform = 'eventbrite'), 0)::bigint AS eventbrite_orders,
+        COALESCE(pg_catalog.sum(d.orders) FILTER (WHERE d.platform NOT IN ('humanitix', 'eventbrite')), 0)::bigint AS manual_orders,
+        pg_catalog.sum(d.refunded_orders)::bigint AS refunded_orders,
+        pg_catalog.sum(d.refunds) AS total_refunds,
+        pg_catalog.sum(d.net) AS net_revenue,
+        pg_catalog.sum(d.fees) AS total_fees,
+        pg_catalog.sum(d.tax) AS total_tax,
+        pg_catalog.sum(d.discounts) AS total_discounts,
+        pg_catalog.sum(d.cancelled_orders)::bigint AS cancelled_orders,
+        pg_catalog.sum(d.orders_without_quantity)::bigint AS orders_without_quantity,
+        pg_catalog.sum(d.sold_orders)::bigint AS sold_orders,
+        pg_catalog.sum(d.pending_orders)::bigint AS pending_orders,
+        pg_catalog.sum(d.pending_tickets)::bigint AS pending_tickets
+    FROM boxoffice._sale_days d
+    GROUP BY d.event_id, d.currency
+) s ON s.event_id = e.event_id
+CROSS JOIN LATERAL (
+    -- To the second, and so from the rows: three probes of an index.
+    SELECT (SELECT t.purchase_date FROM boxoffice.ticket_sales t
+            WHERE t.event_id = s.event_id AND t.payment_status IS DISTINCT FROM 'unpaid' AND t.purchase_date IS NOT NULL
+              AND t.currency IS NOT DISTINCT FROM s.currency ORDER BY t.purchase_date LIMIT 1) AS first_sale_date,
+           (SELECT t.purchase_date FROM boxoffice.ticket_sales t
+            WHERE t.event_id = s.event_id AND t.payment_status IS DISTINCT FROM 'unpaid' AND t.purchase_date IS NOT NULL
+              AND t.currency IS NOT DISTINCT FROM s.currency ORDER BY t.purchase_date DESC LIMIT 1) AS last_sale_date,
+           (SELECT pg_catalog.count(*) FROM boxoffice.ticket_sales t
+            WHERE t.event_id = s.event_id AND t.payment_status IS DISTINCT FROM 'unpaid' AND t.refund_status NOT IN ('refunded', 'cancelled')
+              AND t.purchase_date >= pg_catalog.now() - interval '7 days' AND t.currency IS NOT DISTINCT FROM s.currency) AS sales_last_7_days
+) r;
+COMMENT ON VIEW boxoffice.ticket_sales_analytics IS 'Sales of each event, one row for each currency; 0 where nothing was sold. Unpaid orders are not sold: only the pending columns count them.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.event_id IS 'Our event.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.event_title IS 'Title.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.event_date IS 'Start.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.venue IS 'Venue.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_orders IS 'Sold orders that stand: neither cancelled nor wholly refunded.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_tickets_sold IS 'Admissions that are still valid, of all sold orders: also those of refunded orders whose tickets still admit.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.gross_revenue IS 'Money that the organiser holds, before fees: the sum of kept_amount over all sold orders. Kept money of cancelled orders is in it.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.average_order_value IS 'kept_amount of an order that stands, on average.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.humanitix_orders IS 'Orders that stand, on Humanitix.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.eventbrite_orders IS 'Orders that stand, on Eventbrite.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.manual_orders IS 'Orders that stand, on other platforms.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.refunded_orders IS 'Sold orders with a partial or whole refund.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_refunds IS 'Money refunded, over all sold orders.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.first_sale_date IS 'First purchase of all sold orders.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.last_sale_date IS 'Last purchase of all sold orders.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.sales_last_7_days IS 'Orders that stand, bought in the last seven days.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.capacity IS 'Places.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.capacity_utilization_percent IS 'Share of the places that are sold, over all currencies; NULL without a capacity.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.currency IS 'ISO 4217 code of the amounts; NULL where nothing was sold or the platform gave none.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.net_revenue IS 'The sum of net_amount over all sold orders: gross_revenue less total_fees. Tax that has to be remitted is still in it.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_fees IS 'Fees that the platforms keep, over all sold orders; those given back with a refund are not in it.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_tax IS 'Tax as the platforms state it, over all sold orders whose charge is not void.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.total_discounts IS 'Discounts, over all sold orders whose charge is not void; free orders that are cancelled count as void.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.cancelled_orders IS 'Sold orders that are cancelled without a refund.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.orders_without_quantity IS 'Orders that stand whose number of tickets is not known yet; they are not in total_tickets_sold.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.sold_orders IS 'All orders that were ever sold: those that stand, the refunded and the cancelled.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.refund_rate_percent IS 'refunded_orders of a hundred sold_orders; NULL where nothing was sold.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.pending_orders IS 'Unpaid orders that are not cancelled.';
+COMMENT ON COLUMN boxoffice.ticket_sales_analytics.pending_tickets IS 'Admissions that they hold.';
