@@ -23,7 +23,7 @@ BEGIN
                    CASE WHEN s.valid_quantity IS NOT NULL THEN s.valid_quantity WHEN s.refund_status IN ('refunded', 'cancelled') THEN 0 ELSE COALESCE(s.ticket_quantity, 0) END AS left_over,
                    s.ticket_quantity IS NULL AND s.valid_quantity IS NULL AS no_quantity, s.total_amount IS NULL AS no_amount, COALESCE(s.total_amount = 0, false) AS free,
                    COALESCE(s.total_amount, s.refund_amount, 0)::numeric AS charged, COALESCE(s.refund_amount, 0)::numeric AS refunded, COALESCE(s.kept_amount, 0)::numeric AS held,
-                   COALESCE(s.net_amount, 0)::numeric AS net, COALESCE(s.fee_amount, 0)::numeric AS fee, COALESCE(s.tax_amount, 0)::numeric AS tax, COALESCE(s.discount_amount, 0)::numeric AS discount,
+                   COALESCE(s.net_amount, 0)::numeric AS net, CASE WHEN s.total_amount IS NULL THEN 0 ELSE COALESCE(s.fee_amount, 0) END::numeric AS fee, COALESCE(s.tax_amount, 0)::numeric AS tax, COALESCE(s.discount_amount, 0)::numeric AS discount,
                    COALESCE(s.kept_amount = 0 AND s.refund_amount = 0 AND (s.total_amount > 0 OR s.refund_status = 'cancelled'), false) AS void
             FROM boxoffice.ticket_sales s LEFT JOIN zones z ON z.platform = s.platform AND z.external_event_id = s.external_event_id
             WHERE check_analytics.event_id IS NULL OR s.event_id = check_analytics.event_id

@@ -143,7 +143,8 @@ DECLARE
     folded integer;
 BEGIN
     IF max_events IS NULL THEN
-        RAISE EXCEPTION 'max_events must not be null' USING ERRCODE = 'null_value_not_allowed', HINT = 'It bounds how many events get sheets in one call.';
+        RAISE EXCEPTION 'max_events must not be null' USING ERRCODE = 'null_value_not_allowed',
+            DETAIL = 'It bounds how many events get sheets in one call.', HINT = 'The default is 100.';
     ELSIF max_events < 0 THEN
         RAISE EXCEPTION 'max_events must not be negative' USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', max_events),
             HINT = '0 builds none, and only folds what has changed.';

@@ -523,12 +523,13 @@ BEGIN
             WHERE (customer_summary.event_id IS NULL AND b.event_id IS NOT NULL OR b.event_id = customer_summary.event_id)
               AND (from_time IS NULL OR b.purchase_date >= from_time) AND (until_time IS NULL OR b.purchase_date < until_time)
             GROUP BY b.buyer
+        ), ever AS MATERIALIZED (
+            SELECT b.buyer, min(b.purchase_date) AS first_at, count(*) AS orders FROM boxoffice._buyers b WHERE b.event_id IS NOT NULL GROUP BY b.buyer
         ), known AS MATERIALIZED (
-            SELECT m.*, EXISTS (SELECT FROM boxoffice._buyers o WHERE o.buyer = m.buyer AND o.event_id IS NOT NULL
-                AND (o.purchase_date < m.first_at OR customer_summary.event_id IS NULL AND o.purchase_date > m.first_at)) AS returns
-            FROM mine m WHERE m.buyer IS NOT NULL
+            SELECT m.*, e.first_at < m.first_at OR customer_summary.event_id IS NULL AND e.orders > 1 AS returns
+            FROM mine m JOIN ever e ON e.buyer = m.buyer
         )
-        SELECT count(*), count(*) FILTER (WHERE NOT k.returns), count(*) FILTER (WHERE k.returns), round(100.0 * count(*) FILTER (WHERE k.returns) / NULLIF(count(*), 0), 1),
+        SELECT count(*), count(*) FILTER (WHERE k.returns IS NOT TRUE), count(*) FILTER (WHERE k.returns), round(100.0 * count(*) FILTER (WHERE k.returns) / NULLIF(count(*), 0), 1),
             round(avg(k.orders), 2), round(avg(k.tickets), 2), count(*) FILTER (WHERE k.opted_in), COALESCE((SELECT m.orders FROM mine m WHERE m.buyer IS NULL), 0)
         FROM known k;
 END

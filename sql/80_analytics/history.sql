@@ -165,9 +165,13 @@ BEGIN
                l.id, l.source::text, l.event_type, v.payment_status::text, v.refund_status::text, v.ticket_quantity::integer, v.valid_quantity::integer, v.currency::text,
                v.total_amount::numeric, v.refund_amount::numeric, v.kept_amount::numeric, v.net_amount::numeric
         FROM versions v
-        -- Of several in one transaction the last: a page of an API is one row for all of its orders.
-        LEFT JOIN LATERAL (SELECT w.id, w.source, w.event_type FROM boxoffice.webhook_logs w WHERE w.created_at = v.recorded_at AND w.platform = order_history.platform
-            AND COALESCE(w.platform_order_id, order_history.platform_order_id) = order_history.platform_order_id ORDER BY w.platform_order_id NULLS LAST, w.id DESC LIMIT 1) l ON true
+        -- Rows carry the time at which the transaction began, the log those of arrival and of the end of processing. The day
+        -- before is for deliveries that were tried again.
+        LEFT JOIN LATERAL (SELECT w.id, w.source, w.event_type FROM boxoffice.webhook_logs w
+            WHERE w.created_at BETWEEN v.recorded_at - interval '1 day' AND v.recorded_at + interval '1 minute' AND w.platform = order_history.platform
+              AND COALESCE(w.processed_at, w.created_at) BETWEEN v.recorded_at AND v.recorded_at + interval '1 minute'
+              AND COALESCE(w.platform_order_id, order_history.platform_order_id) = order_history.platform_order_id
+            ORDER BY w.platform_order_id IS NULL, COALESCE(w.processed_at, w.created_at), w.id LIMIT 1) l ON true
         ORDER BY v.number;
 END
 $$;

@@ -128,7 +128,7 @@ CREATE INDEX sale_history_event_idx ON boxoffice.sale_history (external_event_id
 COMMENT ON TABLE boxoffice.sale_history IS 'What the numbers of an order were before they changed: one row for each transaction that changed them. No personal data; kept as long as the sale.';
 COMMENT ON COLUMN boxoffice.sale_history.platform IS 'humanitix or eventbrite.';
 COMMENT ON COLUMN boxoffice.sale_history.platform_order_id IS 'The order.';
-COMMENT ON COLUMN boxoffice.sale_history.valid_until IS 'When these numbers were replaced; equals webhook_logs.created_at of the delivery or answer that did it.';
+COMMENT ON COLUMN boxoffice.sale_history.valid_until IS 'When these numbers were replaced: the time at which the transaction began that did it.';
 COMMENT ON COLUMN boxoffice.sale_history.external_event_id IS 'As in ticket_sales, until then.';
 COMMENT ON COLUMN boxoffice.sale_history.external_session_id IS 'As in ticket_sales, until then.';
 COMMENT ON COLUMN boxoffice.sale_history.ticket_quantity IS 'As in ticket_sales, until then.';

@@ -44,9 +44,9 @@ AS $$
 BEGIN
     RETURN QUERY SELECT format('Account %s of %s is refused', a.name, a.platform), a.stopped_at, a.stopped_reason, format('Put a valid key in place, then SELECT boxoffice.resume_account(%L, %L)', a.platform, a.name)
         FROM boxoffice.platform_accounts a WHERE a.status = 'stopped' ORDER BY 1;
-    RETURN QUERY SELECT format('%s of %s', CASE t.state WHEN 'never' THEN 'Never synchronised: event ' || t.external_event_id ELSE 'Not fresh (' || t.state || '): event ' || t.external_event_id END, t.platform),
-            t.last_sync_at, COALESCE(t.last_sync_error, 'for an event of ours: ' || t.event_id), 'SELECT * FROM boxoffice.sync_status tells why'
-        FROM boxoffice.sync_status t WHERE t.event_id IS NOT NULL AND t.state IN ('late', 'failed', 'never') ORDER BY 1;
+    RETURN QUERY SELECT format('Events of %s are %s', initcap(t.platform::text), CASE t.state WHEN 'never' THEN 'not read completely yet' WHEN 'late' THEN 'not fresh' ELSE 'not synchronised: it fails' END),
+            min(t.last_sync_at), concat_ws(': ', count(*) || CASE count(*) WHEN 1 THEN ' event' ELSE ' events' END, min(t.last_sync_error)), 'SELECT * FROM boxoffice.sync_status tells which, and why'
+        FROM boxoffice.sync_status t WHERE t.event_id IS NOT NULL AND t.state IN ('late', 'failed', 'never') GROUP BY t.platform, t.state ORDER BY 1;
     RETURN QUERY SELECT format('Sales of "%s" (%s) belong to no event of yours', COALESCE(p.external_title, s.external_event_id, 'event unknown'), s.platform), min(s.created_at),
             concat_ws(', ', count(*) || CASE count(*) WHEN 1 THEN ' order' ELSE ' orders' END, COALESCE(sum(s.total_amount)::text || ' ' || s.currency, NULL)),
             format('SELECT boxoffice.link_event(%L, %L) makes an event of it; link_suggestions shows which it may be', s.platform, s.external_event_id)
@@ -62,8 +62,9 @@ BEGIN
     RETURN QUERY SELECT format('Reconciliation found differences: event %s of %s', d.external_event_id, d.platform), d.last_at, d.how_much, 'SELECT * FROM boxoffice.reconciliation_reports shows them; those healed need nothing'
         FROM (SELECT r.external_event_id, r.platform, max(r.started_at) AS last_at, sum(r.orders_different) || ' orders' AS how_much FROM boxoffice.reconciliation_reports r
               WHERE r.started_at > now() - interval '7 days' AND r.orders_different > 0 AND r.dry_run GROUP BY 1, 2) d ORDER BY 1;
-    RETURN QUERY SELECT format('Figures differ from the rows: %s', COALESCE(p.event_id, c.external_event_id)), c.checked_at, c.differences || ' figures', format('SELECT boxoffice.rebuild_analytics(%L)', p.event_id)
-        FROM boxoffice.sheet_coverage c JOIN boxoffice.ticket_platforms p ON p.platform = c.platform AND p.external_event_id = c.external_event_id WHERE c.differences > 0 ORDER BY 1;
+    RETURN QUERY SELECT format('Figures differ from the rows: %s', p.event_id), min(c.checked_at), max(c.differences) || ' figures', format('SELECT boxoffice.rebuild_analytics(%L)', p.event_id)
+        FROM boxoffice.sheet_coverage c JOIN boxoffice.ticket_platforms p ON p.platform = c.platform AND p.external_event_id = c.external_event_id
+        WHERE c.differences > 0 AND p.event_id IS NOT NULL GROUP BY p.event_id ORDER BY 1;
     -- Only whoever may read it: it tells of the server as well.
     IF has_table_privilege('boxoffice.webhook_health', 'SELECT') THEN
         RETURN QUERY SELECT format('%s is silent', initcap(h.platform)), h.last_seen_at, COALESCE(format('about %s deliveries would have been usual', h.usual_in_silence), format('%s new orders came by synchronisation only', h.found_in_silence)),

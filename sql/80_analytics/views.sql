@@ -21,8 +21,7 @@ SELECT v.platform, v.platform_order_id, v.event_id, v.external_event_id, v.exter
        k.one::bigint * COALESCE(v.ticket_quantity, v.valid_quantity, 0) AS sold_tickets,
        k.one * COALESCE(v.total_amount, v.refund_amount, 0) AS gross, 0::numeric AS refunds, 0::numeric AS void,
        k.one * COALESCE(v.total_amount, v.refund_amount, 0) AS kept,
-       k.one * COALESCE(v.fee_amount, 0) AS fees, 0::numeric AS fees_back,
-       k.one * (COALESCE(v.total_amount, v.refund_amount, 0) - COALESCE(v.fee_amount, 0)) AS net,
+       k.fee AS fees, 0::numeric AS fees_back, k.one * COALESCE(v.total_amount, v.refund_amount, 0) - k.fee AS net,
        k.one * COALESCE(v.tax_amount, 0) AS tax, k.one * COALESCE(v.discount_amount, 0) AS discounts,
        CASE WHEN v.total_amount = 0 THEN k.one ELSE 0 END AS free_orders,
        CASE WHEN v.ticket_quantity IS NULL AND v.valid_quantity IS NULL THEN k.one ELSE 0 END AS orders_without_quantity,
@@ -32,7 +31,9 @@ SELECT v.platform, v.platform_order_id, v.event_id, v.external_event_id, v.exter
        v.valid_until
 FROM boxoffice._sale_versions v
 CROSS JOIN LATERAL (SELECT CASE WHEN v.payment_status = 'unpaid' THEN 0 ELSE 1 END AS one,
-    CASE WHEN v.payment_status = 'unpaid' AND v.refund_status NOT IN ('refunded', 'cancelled') THEN 1 ELSE 0 END AS pending) k
+    CASE WHEN v.payment_status = 'unpaid' AND v.refund_status NOT IN ('refunded', 'cancelled') THEN 1 ELSE 0 END AS pending,
+    -- Fees of a charge that is not known are not known to be kept.
+    CASE WHEN v.payment_status = 'unpaid' OR v.kept_amount IS NULL THEN 0 ELSE COALESCE(v.fee_amount, 0) END AS fee) k
 UNION ALL
 -- What was taken back of a sold order: on the day on which it was.
 SELECT v.platform, v.platform_order_id, v.event_id, v.external_event_id, v.external_session_id, v.currency,
@@ -54,7 +55,7 @@ CROSS JOIN LATERAL (SELECT CASE WHEN v.refund_status IN ('refunded', 'cancelled'
 CROSS JOIN LATERAL (SELECT (COALESCE(v.ticket_quantity, v.valid_quantity, 0)
     - COALESCE(v.valid_quantity, CASE WHEN k.gone = 0 THEN v.ticket_quantity ELSE 0 END, 0))::bigint AS back) t
 CROSS JOIN LATERAL (SELECT COALESCE(v.total_amount, v.refund_amount, 0) - COALESCE(v.refund_amount, 0) - COALESCE(v.kept_amount, 0) AS void,
-    COALESCE(v.fee_amount, 0) - COALESCE(v.kept_amount - v.net_amount, 0) AS fees_back) m
+    COALESCE(COALESCE(v.fee_amount, 0) - (v.kept_amount - v.net_amount), 0) AS fees_back) m
 WHERE v.payment_status IS DISTINCT FROM 'unpaid'
   AND (k.gone > 0 OR t.back <> 0 OR m.void <> 0 OR m.fees_back <> 0 OR v.refund_amount > 0 OR v.refund_status = 'partial');
 COMMENT ON VIEW boxoffice._version_facts IS 'The facts of sale_facts, for the numbers that an order has and for those that it had.';
@@ -280,3 +281,148 @@ COMMENT ON COLUMN boxoffice.ticket_sales_analytics.sold_orders IS 'All orders th
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.refund_rate_percent IS 'refunded_orders of a hundred sold_orders; NULL where nothing was sold.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.pending_orders IS 'Unpaid orders that are not cancelled.';
 COMMENT ON COLUMN boxoffice.ticket_sales_analytics.pending_tickets IS 'Admissions that they hold.';
+
+-- What the columns mean.
+
+COMMENT ON COLUMN boxoffice._sale_versions.platform IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.platform_order_id IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice._sale_versions.external_event_id IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.external_session_id IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.ticket_quantity IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.valid_quantity IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.currency IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.total_amount IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.fee_amount IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.tax_amount IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.discount_amount IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.refund_amount IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.kept_amount IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.net_amount IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.payment_status IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.refund_status IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.void_date IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.purchase_date IS 'As in ticket_sales.';
+COMMENT ON COLUMN boxoffice._sale_versions.valid_until IS 'Until when these numbers held; infinity for those that hold.';
+COMMENT ON COLUMN boxoffice._version_facts.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice._version_facts.platform_order_id IS 'The order.';
+COMMENT ON COLUMN boxoffice._version_facts.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice._version_facts.external_event_id IS 'The platform''s id of the event.';
+COMMENT ON COLUMN boxoffice._version_facts.external_session_id IS 'The platform''s id of the date, where an event has several.';
+COMMENT ON COLUMN boxoffice._version_facts.currency IS 'ISO 4217 code; NULL where the platform gave none.';
+COMMENT ON COLUMN boxoffice._version_facts.kind IS 'sold, taken back or pending.';
+COMMENT ON COLUMN boxoffice._version_facts.occurred_at IS 'When it was sold, or taken back; NULL where that is not known.';
+COMMENT ON COLUMN boxoffice._version_facts.orders IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.sold_orders IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.tickets IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.sold_tickets IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.gross IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.refunds IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.void IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.kept IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.fees IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.fees_back IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.net IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.tax IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.discounts IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.free_orders IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.orders_without_quantity IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.orders_without_amount IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.refunded_orders IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.partly_refunded_orders IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.cancelled_orders IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.kept_of_gone IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.pending_orders IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.pending_tickets IS 'As in sale_facts.';
+COMMENT ON COLUMN boxoffice._version_facts.valid_until IS 'Until when these numbers held; infinity for those that hold.';
+COMMENT ON COLUMN boxoffice.sale_facts.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sale_facts.platform_order_id IS 'The order.';
+COMMENT ON COLUMN boxoffice.sale_facts.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice.sale_facts.external_event_id IS 'The platform''s id of the event.';
+COMMENT ON COLUMN boxoffice.sale_facts.external_session_id IS 'The platform''s id of the date, where an event has several.';
+COMMENT ON COLUMN boxoffice.sale_facts.currency IS 'ISO 4217 code; NULL where the platform gave none.';
+COMMENT ON COLUMN boxoffice.sale_facts.kind IS 'sold, taken back or pending.';
+COMMENT ON COLUMN boxoffice.sale_facts.occurred_at IS 'When it was sold, or taken back; NULL where that is not known.';
+COMMENT ON COLUMN boxoffice.sale_facts.orders IS '1 for an order sold, -1 when it ceases to stand.';
+COMMENT ON COLUMN boxoffice.sale_facts.sold_orders IS '1 for an order sold.';
+COMMENT ON COLUMN boxoffice.sale_facts.tickets IS 'Admissions sold; less than 0 where they are taken back.';
+COMMENT ON COLUMN boxoffice.sale_facts.sold_tickets IS 'Admissions sold.';
+COMMENT ON COLUMN boxoffice.sale_facts.gross IS 'Charged, before anything was taken back; at least what was refunded where the charge is not known.';
+COMMENT ON COLUMN boxoffice.sale_facts.refunds IS 'Refunded.';
+COMMENT ON COLUMN boxoffice.sale_facts.void IS 'Charge of which nothing is held although nothing was refunded.';
+COMMENT ON COLUMN boxoffice.sale_facts.kept IS 'gross less refunds and void.';
+COMMENT ON COLUMN boxoffice.sale_facts.fees IS 'Fees of the platform; less than 0 where they are given back.';
+COMMENT ON COLUMN boxoffice.sale_facts.fees_back IS 'Fees given back, or never kept.';
+COMMENT ON COLUMN boxoffice.sale_facts.net IS 'kept less fees.';
+COMMENT ON COLUMN boxoffice.sale_facts.tax IS 'Tax as the platform states it; less than 0 where the whole charge is void.';
+COMMENT ON COLUMN boxoffice.sale_facts.discounts IS 'Discounts; less than 0 where the whole charge is void.';
+COMMENT ON COLUMN boxoffice.sale_facts.free_orders IS '1 for an order of no charge, -1 when it ceases to stand.';
+COMMENT ON COLUMN boxoffice.sale_facts.orders_without_quantity IS '1 for an order whose number of tickets is not known, -1 when it ceases to stand.';
+COMMENT ON COLUMN boxoffice.sale_facts.orders_without_amount IS '1 for an order whose charge is not known, -1 when it ceases to stand.';
+COMMENT ON COLUMN boxoffice.sale_facts.refunded_orders IS '1 for an order refunded, wholly or partly.';
+COMMENT ON COLUMN boxoffice.sale_facts.partly_refunded_orders IS '1 for one refunded partly.';
+COMMENT ON COLUMN boxoffice.sale_facts.cancelled_orders IS '1 for an order cancelled without a refund.';
+COMMENT ON COLUMN boxoffice.sale_facts.kept_of_gone IS 'Money kept of an order that ceases to stand.';
+COMMENT ON COLUMN boxoffice.sale_facts.pending_orders IS '1 for an unpaid order that is not cancelled.';
+COMMENT ON COLUMN boxoffice.sale_facts.pending_tickets IS 'Admissions that it holds.';
+COMMENT ON COLUMN boxoffice._platform_events.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice._platform_events.external_event_id IS 'The platform''s id of the event; empty for sales of which it is not known.';
+COMMENT ON COLUMN boxoffice._platform_events.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice._platform_events.zones IS 'The zones of our event and of the platform''s, separated by a bar.';
+COMMENT ON COLUMN boxoffice._platform_events.covered IS 'It has sheets, made with its zone.';
+COMMENT ON COLUMN boxoffice._platform_events.time_zone IS 'The zone of its days.';
+COMMENT ON COLUMN boxoffice._platform_events.utc_days IS 'Days of UTC of which sales have changed since the sheets were made.';
+COMMENT ON COLUMN boxoffice._platform_events.local_days IS 'The same as days of its zone, where it has sheets.';
+COMMENT ON COLUMN boxoffice._sale_days.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice._sale_days.platform IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.external_event_id IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.external_session_id IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.currency IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.day IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.orders IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.sold_orders IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.tickets IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.sold_tickets IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.gross IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.refunds IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.void IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.kept IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.fees IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.fees_back IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.net IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.tax IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.discounts IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.free_orders IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.orders_without_quantity IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.orders_without_amount IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.refunded_orders IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.partly_refunded_orders IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.cancelled_orders IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.kept_of_gone IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.pending_orders IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._sale_days.pending_tickets IS 'As in sales_days.';
+COMMENT ON COLUMN boxoffice._show_members.event_id IS 'Our event.';
+COMMENT ON COLUMN boxoffice._show_members.starts_at IS 'Start of the show: the earliest of its members.';
+COMMENT ON COLUMN boxoffice._show_members.ends_at IS 'Its end: the latest.';
+COMMENT ON COLUMN boxoffice._show_members.platform IS 'humanitix or eventbrite; NULL for an event that is on neither.';
+COMMENT ON COLUMN boxoffice._show_members.external_event_id IS 'The platform''s id of the event.';
+COMMENT ON COLUMN boxoffice._show_members.external_session_id IS 'The platform''s id of the date; NULL where its event has only one.';
+COMMENT ON COLUMN boxoffice._show_members.active IS 'At least one member is not withdrawn.';
+COMMENT ON COLUMN boxoffice._show_members.external_capacity IS 'Capacity on the platform.';
+COMMENT ON COLUMN boxoffice.shows.event_id IS 'Our event.';
+COMMENT ON COLUMN boxoffice.shows.starts_at IS 'Start; NULL while it is not known.';
+COMMENT ON COLUMN boxoffice.shows.ends_at IS 'End, where a platform or we know it.';
+COMMENT ON COLUMN boxoffice.shows.title IS 'Title.';
+COMMENT ON COLUMN boxoffice.shows.venue IS 'Name of the venue.';
+COMMENT ON COLUMN boxoffice.shows.time_zone IS 'The zone in which its times are shown.';
+COMMENT ON COLUMN boxoffice.shows.capacity IS 'Places, by show_settings, else by the event where it has one show.';
+COMMENT ON COLUMN boxoffice.shows.state IS 'upcoming, tonight (today in its zone, and not over), over (six hours after the start where the end is not known), withdrawn (by the platform) or undated.';
+COMMENT ON COLUMN boxoffice.shows.members IS 'The platforms'' events and dates that it is made of.';
+COMMENT ON COLUMN boxoffice.shows.tickets IS 'Admissions sold that are still valid.';
+COMMENT ON COLUMN boxoffice.shows.registered IS 'Attendees that are not cancelled; less than tickets while some are not known yet.';
+COMMENT ON COLUMN boxoffice.shows.inside IS 'How many are in; NULL: nothing here counts that yet.';
+COMMENT ON COLUMN boxoffice._buyers.event_id IS 'Our event; NULL while the platform''s event is not linked.';
+COMMENT ON COLUMN boxoffice._buyers.purchase_date IS 'When it was bought.';
+COMMENT ON COLUMN boxoffice._buyers.tickets IS 'Admissions.';
+COMMENT ON COLUMN boxoffice._buyers.opted_in IS 'Consent to marketing.';
+COMMENT ON COLUMN boxoffice._buyers.buyer IS 'Key of the buyer; NULL where there is no address.';

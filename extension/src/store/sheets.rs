@@ -125,13 +125,15 @@ fn day(at: Option<Micros>) -> Option<Micros> {
     at.map(|at| at.div_euclid(DAY) * DAY)
 }
 
-/// Whether there is a second fact: `sale_facts` says what of.
+/// Whether there may be a second fact: `sale_facts` says what of. Without a date it is one of unknown time.
 fn taken_back(sale: &Sale) -> bool {
+    let fees_kept = sale.kept_amount.zip(sale.net_amount).map(|(kept, net)| kept.0 - net.0);
     sale.void_date.is_some()
-        || sale.refund_status.as_str() != "none"
-        || sale.valid_quantity != sale.ticket_quantity
+        || !matches!(sale.refund_status.as_str(), "none" | "requested")
+        || sale.valid_quantity.is_some_and(|valid| sale.ticket_quantity.is_some_and(|bought| bought != valid))
         || sale.kept_amount != sale.total_amount
-        || sale.net_amount != sale.kept_amount
+        || sale.refund_amount.is_some_and(|refund| refund.0 > 0)
+        || fees_kept.is_some_and(|kept| kept != sale.fee_amount.map_or(0, |fee| fee.0))
 }
 
 /// Everything that a fact is made of.
