@@ -423,7 +423,7 @@ BEGIN
             SELECT e.event_id, e.starts_at FROM boxoffice.ticket_events e WHERE refund_summary.event_id IS NULL OR e.event_id = refund_summary.event_id
         ), back AS MATERIALIZED (
             SELECT s.currency::text AS currency, s.refund_method, s.refund_amount, EXTRACT(epoch FROM e.starts_at - s.refund_date) / 86400 AS days
-            FROM events e CROSS JOIN LATERAL (SELECT t.* FROM boxoffice.ticket_sales t WHERE t.event_id = e.event_id AND t.void_date IS NOT NULL
+            FROM events e CROSS JOIN LATERAL (SELECT t.currency, t.refund_method, t.refund_amount, t.refund_date, t.refund_status, t.payment_status FROM boxoffice.ticket_sales t WHERE t.event_id = e.event_id AND t.void_date IS NOT NULL
                 AND (from_time IS NULL OR t.void_date >= from_time) AND (until_time IS NULL OR t.void_date < until_time)) s
             WHERE s.refund_status IN ('partial', 'refunded') AND s.payment_status IS DISTINCT FROM 'unpaid'
         ), asked AS MATERIALIZED (

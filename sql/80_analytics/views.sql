@@ -19,7 +19,9 @@ SELECT v.platform, v.platform_order_id, v.event_id, v.external_event_id, v.exter
        k.one AS orders, k.one AS sold_orders,
        k.one::bigint * COALESCE(v.ticket_quantity, v.valid_quantity, 0) AS tickets,
        k.one::bigint * COALESCE(v.ticket_quantity, v.valid_quantity, 0) AS sold_tickets,
-       k.one * COALESCE(v.total_amount, v.refund_amount, 0) AS gross, 0::numeric AS refunds, 0::numeric AS void,
+       k.one * COALESCE(v.total_amount, v.refund_amount, 0) AS gross,
+       -- Nothing, with the decimals of the currency.
+       0 * COALESCE(v.total_amount, v.refund_amount, 0) AS refunds, 0 * COALESCE(v.total_amount, v.refund_amount, 0) AS void,
        k.one * COALESCE(v.total_amount, v.refund_amount, 0) AS kept,
        k.fee AS fees, 0::numeric AS fees_back, k.one * COALESCE(v.total_amount, v.refund_amount, 0) - k.fee AS net,
        k.one * COALESCE(v.tax_amount, 0) AS tax, k.one * COALESCE(v.discount_amount, 0) AS discounts,

@@ -52,7 +52,7 @@ async fn totals_are_those_of_the_night() -> Result {
             lines(&client, &totals).await?,
             [
                 "AUD|6|1|9|13|330.00|70.00|50.00|210.00|4.00|206.00|35.00|2|1|1|0|1|2|100|11.00",
-                "NZD|1|0|2|2|70.00|0|0|70.00|0|70.00|70.00|0|0|0|0|0|0|100|11.00",
+                "NZD|1|0|2|2|70.00|0.00|0.00|70.00|0|70.00|70.00|0|0|0|0|0|0|100|11.00",
             ],
             "folded {folded}"
         );
@@ -64,9 +64,9 @@ async fn totals_are_those_of_the_night() -> Result {
         assert_eq!(
             lines(&client, days).await?,
             [
-                "2026-03-01 13:00:00+00|2|4|100.00|0|0|100.00|4|100.00",
-                "2026-03-02 13:00:00+00|3|6|100.00|0|0|100.00|10|200.00",
-                "2026-03-03 13:00:00+00|3|3|130.00|0|0|130.00|13|330.00",
+                "2026-03-01 13:00:00+00|2|4|100.00|0.00|0|100.00|4|100.00",
+                "2026-03-02 13:00:00+00|3|6|100.00|0.00|0|100.00|10|200.00",
+                "2026-03-03 13:00:00+00|3|3|130.00|0.00|0|130.00|13|330.00",
                 "2026-03-04 13:00:00+00|-1|-2|0|20.00|2|-70.00|11|260.00",
                 "2026-03-05 13:00:00+00|-1|-2|0|50.00|2|-50.00|9|210.00",
             ],
@@ -85,7 +85,7 @@ async fn totals_are_those_of_the_night() -> Result {
             ["humanitix|AUD|5|180.00|85.7|2.50|177.50", "eventbrite|AUD|1|30.00|14.3|1.50|28.50", "humanitix|NZD|1|70.00|100.0|0|70.00"]
         );
         let back = "SELECT currency, refunded_orders, partly_refunded_orders, cancelled_orders, amount, rate_percent FROM refund_summary('ours')";
-        assert_eq!(lines(&client, back).await?, ["AUD|2|1|1|70.00|25.0", "NZD|0|0|0|0|0.0"]);
+        assert_eq!(lines(&client, back).await?, ["AUD|2|1|1|70.00|25.0", "NZD|0|0|0|0.00|0.0"]);
         for (group, shown) in [
             ("event", "ours|Friday|AUD|9|206.00"),
             ("month", "2026-03|-|AUD|9|206.00"),
@@ -186,7 +186,7 @@ async fn an_event_with_several_dates_is_several_shows() -> Result {
     let settled = "SELECT label, quantity, amount FROM settlement('ours', '2026-03-07T09:00:00Z') WHERE section IN ('money', 'result')";
     assert_eq!(
         lines(&client, settled).await?,
-        ["gross|1|20.00", "refunds|0|0", "cancelled|0|0", "fees|-|0", "net|1|20.00", "costs|-|-5", "result|-|15.00"]
+        ["gross|1|20.00", "refunds|0|0.00", "cancelled|0|0.00", "fees|-|0", "net|1|20.00", "costs|-|-5", "result|-|15.00"]
     );
     Ok(())
 }
