@@ -36,7 +36,7 @@ BEGIN
     END IF;
     PERFORM boxoffice._grant_figures(role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_sales_analytics, boxoffice.attendee_checkin_status, '
-        'boxoffice.sync_status, boxoffice.sync_plan, boxoffice.reconciliation_reports, boxoffice.sync_history, boxoffice.reconciliation_differences, '
+        'boxoffice.sync_status, boxoffice.sync_plan, boxoffice.sync_runs, boxoffice.sync_drift, boxoffice.reconciliation_reports, boxoffice.sync_history, boxoffice.reconciliation_differences, '
         'boxoffice.platform_accounts, boxoffice.deliveries_noted, boxoffice.webhook_activity TO %I', role_name);
     -- Neither whom it is about, nor the documents that say so.
     FOR readable IN

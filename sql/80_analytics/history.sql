@@ -58,8 +58,9 @@ BEGIN
             WITH sums AS (
                 SELECT f.currency::text AS currency, sum(f.orders)::bigint, sum(f.tickets)::bigint, sum(f.gross), sum(f.refunds), sum(f.void), sum(f.kept), sum(f.fees), sum(f.net)
                 FROM boxoffice._versions_at(at, sales_as_of.event_id) v
-                JOIN boxoffice._version_facts f ON f.platform = v.platform AND f.platform_order_id = v.platform_order_id AND f.valid_until = v.valid_until
-                WHERE f.kind <> 'pending'
+                -- By the key of each, however many the planner expects.
+                CROSS JOIN LATERAL (SELECT w.* FROM boxoffice._version_facts w WHERE w.platform = v.platform AND w.platform_order_id = v.platform_order_id
+                    AND w.valid_until = v.valid_until AND w.kind <> 'pending' OFFSET 0) f
                 GROUP BY f.currency
             )
             SELECT * FROM sums UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE NOT EXISTS (SELECT FROM sums) ORDER BY 1;
@@ -101,9 +102,9 @@ BEGIN
             GROUP BY 1, 2 HAVING max(v.was) IS DISTINCT FROM max(v.is)
         ), facts AS MATERIALIZED (
             SELECT f.*, f.valid_until = v.is AND v.is IS NOT NULL AS after, v.was, v.is
-            FROM versions v JOIN boxoffice._version_facts f ON f.platform = v.platform AND f.platform_order_id = v.platform_order_id
-                AND f.valid_until IN (v.was, v.is)
-            WHERE f.kind <> 'pending'
+            FROM versions v
+            CROSS JOIN LATERAL (SELECT w.* FROM boxoffice._version_facts w WHERE w.platform = v.platform AND w.platform_order_id = v.platform_order_id
+                AND w.valid_until IN (v.was, v.is) AND w.kind <> 'pending' OFFSET 0) f
         ), sums AS (
             SELECT f.platform, f.platform_order_id, f.currency, f.was, f.is,
                    sum(CASE WHEN f.after THEN f.orders ELSE -f.orders END)::bigint AS orders, sum(CASE WHEN f.after THEN f.tickets ELSE -f.tickets END)::bigint AS tickets,

@@ -38,7 +38,9 @@ BEGIN
     RETURN QUERY
         SELECT k.event_id, k.starts_at, CASE WHEN d.day = '-infinity' THEN 100000 ELSE (k.starts_at AT TIME ZONE k.zone)::date - d.day END, sum(d.tickets)::bigint
         FROM (SELECT u.event_id, u.starts_at, boxoffice._event_zone(u.event_id) AS zone FROM unnest(event_ids, starts) u (event_id, starts_at) OFFSET 0) k
-        CROSS JOIN LATERAL boxoffice._days(k.event_id, k.starts_at) d
+        JOIN boxoffice._show_members m ON m.event_id = k.event_id AND m.starts_at = k.starts_at AND m.event_id = ANY (event_ids)
+        JOIN boxoffice._sale_days d ON d.event_id = m.event_id AND d.platform = m.platform AND d.external_event_id = m.external_event_id
+            AND (m.external_session_id IS NULL OR m.external_session_id = d.external_session_id) AND d.event_id = ANY (event_ids)
         WHERE d.tickets <> 0
         GROUP BY 1, 2, 3;
 END

@@ -21,16 +21,39 @@ async fn night(client: &Client) -> Result {
     told(client, "order.created", "stands", &bought(1), json!({"created_at": bought(1)})).await?;
     told(client, "order.created", "fees", &bought(1), json!({"created_at": bought(1), "fees": 2.5})).await?;
     told(client, "order.created", "free", &bought(2), json!({"created_at": bought(2), "total_amount": 0})).await?;
-    told(client, "order.created", "part", &bought(2), json!({"created_at": bought(2), "refund_amount": 20, "refunded_at": bought(4)})).await?;
+    told(
+        client,
+        "order.created",
+        "part",
+        &bought(2),
+        json!({"created_at": bought(2), "refund_amount": 20, "refunded_at": bought(4)}),
+    )
+    .await?;
     told(client, "order.created", "back", &bought(2), json!({"created_at": bought(2)})).await?;
-    told(client, "order.refunded", "back", &bought(5), json!({"created_at": bought(2), "status": "refunded", "refund_amount": 50, "refunded_at": bought(5)})).await?;
+    told(
+        client,
+        "order.refunded",
+        "back",
+        &bought(5),
+        json!({"created_at": bought(2), "status": "refunded", "refund_amount": 50, "refunded_at": bought(5)}),
+    )
+    .await?;
     told(client, "order.created", "void", &bought(3), json!({"created_at": bought(3)})).await?;
-    told(client, "order.cancelled", "void", &bought(4), json!({"created_at": bought(3), "status": "cancelled"})).await?;
+    told(client, "order.cancelled", "void", &bought(4), json!({"created_at": bought(3), "status": "cancelled"}))
+        .await?;
     told(client, "order.created", "owes", &bought(3), json!({"created_at": bought(3), "status": "pending"})).await?;
-    told(client, "order.created", "kiwi", &bought(3), json!({"created_at": bought(3), "currency": "NZD", "total_amount": 70})).await?;
+    told(
+        client,
+        "order.created",
+        "kiwi",
+        &bought(3),
+        json!({"created_at": bought(3), "currency": "NZD", "total_amount": 70}),
+    )
+    .await?;
     told(client, "order.created", "bare", &bought(3), json!({"created_at": bought(3), "tickets": null})).await?;
     let people = [eventbrite_attendee("e1", "1", "2026-03-03T14:30:00Z", 3000, json!({"checked_in": true}))];
-    let order = eventbrite_order("e1", "2026-03-03T14:30:00Z", 3000, &people, json!({"created": "2026-03-03T14:30:00Z"}));
+    let order =
+        eventbrite_order("e1", "2026-03-03T14:30:00Z", 3000, &people, json!({"created": "2026-03-03T14:30:00Z"}));
     apply(client, "eventbrite", "order", &order, None).await?;
     Ok(())
 }
@@ -59,7 +82,8 @@ async fn totals_are_those_of_the_night() -> Result {
         let all = "SELECT currency, orders, tickets, kept, net, previous_orders FROM organisation_totals()";
         assert_eq!(lines(&client, all).await?, ["AUD|6|9|210.00|206.00|-", "NZD|1|2|70.00|70.00|-"]);
         // Sydney is eleven hours ahead: 14:30 UTC is the next day there. The refund is on its own day.
-        let days = "SELECT bucket_start, orders, tickets, gross, refunds, tickets_void, kept, running_tickets, running_kept
+        let days =
+            "SELECT bucket_start, orders, tickets, gross, refunds, tickets_void, kept, running_tickets, running_kept
             FROM sales_timeline('ours', '2026-03-01T13:00:00Z', '2026-03-06T13:00:00Z', 'day') WHERE currency = 'AUD'";
         assert_eq!(
             lines(&client, days).await?,
@@ -75,14 +99,20 @@ async fn totals_are_those_of_the_night() -> Result {
         let hours = "SELECT bucket_start, tickets, running_tickets FROM sales_timeline('ours', '2026-03-01T14:00:00Z', '2026-03-01T16:00:00Z', 'hour') WHERE currency = 'AUD'";
         assert_eq!(lines(&client, hours).await?, ["2026-03-01 14:00:00+00|4|4", "2026-03-01 15:00:00+00|0|4"]);
         // To the second: the span ends within a local day.
-        let span = "SELECT currency, orders, kept FROM organisation_totals('2026-03-02T14:30:00Z', '2026-03-03T14:30:00Z')";
+        let span =
+            "SELECT currency, orders, kept FROM organisation_totals('2026-03-02T14:30:00Z', '2026-03-03T14:30:00Z')";
         assert_eq!(lines(&client, span).await?, ["AUD|3|100.00"], "folded {folded}");
         let span = "SELECT orders, kept, previous_orders, previous_kept FROM organisation_totals('2026-03-02T14:30:01Z', '2026-03-03T14:30:01Z') WHERE currency = 'AUD'";
         assert_eq!(lines(&client, span).await?, ["3|130.00|3|100.00"], "folded {folded}");
-        let platforms = "SELECT platform, currency, orders, kept, share_percent, fees, net FROM platform_breakdown('ours')";
+        let platforms =
+            "SELECT platform, currency, orders, kept, share_percent, fees, net FROM platform_breakdown('ours')";
         assert_eq!(
             lines(&client, platforms).await?,
-            ["humanitix|AUD|5|180.00|85.7|2.50|177.50", "eventbrite|AUD|1|30.00|14.3|1.50|28.50", "humanitix|NZD|1|70.00|100.0|0|70.00"]
+            [
+                "humanitix|AUD|5|180.00|85.7|2.50|177.50",
+                "eventbrite|AUD|1|30.00|14.3|1.50|28.50",
+                "humanitix|NZD|1|70.00|100.0|0|70.00"
+            ]
         );
         let back = "SELECT currency, refunded_orders, partly_refunded_orders, cancelled_orders, amount, rate_percent FROM refund_summary('ours')";
         assert_eq!(lines(&client, back).await?, ["AUD|2|1|1|70.00|25.0", "NZD|0|0|0|0.00|0.0"]);
@@ -93,11 +123,14 @@ async fn totals_are_those_of_the_night() -> Result {
             ("show", "ours 2026-03-07 06:30|Friday|AUD|9|206.00"),
             ("venue", "The Cellar|-|AUD|9|206.00"),
         ] {
-            let net = format!("SELECT group_key, title, currency, tickets, net FROM net_revenue('{group}') WHERE currency = 'AUD'");
+            let net = format!(
+                "SELECT group_key, title, currency, tickets, net FROM net_revenue('{group}') WHERE currency = 'AUD'"
+            );
             assert_eq!(lines(&client, &net).await?, [shown], "by {group}");
         }
     }
-    let types = "SELECT platform, ticket_type, tickets, free_tickets, price_sum, checked_in FROM ticket_type_breakdown('ours')";
+    let types =
+        "SELECT platform, ticket_type, tickets, free_tickets, price_sum, checked_in FROM ticket_type_breakdown('ours')";
     assert_eq!(lines(&client, types).await?, ["eventbrite|General Admission|1|0|30.00|1"]);
     // e1 is Zoë's; all others are Ada's, who came back.
     let buyers = "SELECT buyers, new_buyers, returning_buyers, orders_per_buyer FROM customer_summary()";
@@ -170,9 +203,19 @@ async fn an_event_with_several_dates_is_several_shows() -> Result {
         }
     }
     let people = [eventbrite_attendee("e", "1", "2026-03-01T10:00:00Z", 1000, json!({}))];
-    apply(&client, "eventbrite", "order", &eventbrite_order("e", "2026-03-01T10:00:00Z", 1000, &people, json!({})), None).await?;
+    apply(
+        &client,
+        "eventbrite",
+        "order",
+        &eventbrite_order("e", "2026-03-01T10:00:00Z", 1000, &people, json!({})),
+        None,
+    )
+    .await?;
     let shows = "SELECT starts_at, jsonb_array_length(members), tickets, registered, state FROM shows WHERE event_id = 'ours' ORDER BY 1";
-    assert_eq!(lines(&client, shows).await?, ["2026-03-06 09:00:00+00|2|2|2|over", "2026-03-07 09:00:00+00|1|2|2|over"]);
+    assert_eq!(
+        lines(&client, shows).await?,
+        ["2026-03-06 09:00:00+00|2|2|2|over", "2026-03-07 09:00:00+00|1|2|2|over"]
+    );
     let of = |show: &str| format!("SELECT tickets, kept FROM event_totals('ours'{show})");
     assert_eq!(line(&client, &of(", '2026-03-06T09:00:00Z'")).await?, "2|20.00");
     assert_eq!(line(&client, &of(", '2026-03-07T09:00:00Z'")).await?, "2|20.00");
@@ -186,7 +229,15 @@ async fn an_event_with_several_dates_is_several_shows() -> Result {
     let settled = "SELECT label, quantity, amount FROM settlement('ours', '2026-03-07T09:00:00Z') WHERE section IN ('money', 'result')";
     assert_eq!(
         lines(&client, settled).await?,
-        ["gross|1|20.00", "refunds|0|0.00", "cancelled|0|0.00", "fees|-|0", "net|1|20.00", "costs|-|-5", "result|-|15.00"]
+        [
+            "gross|1|20.00",
+            "refunds|0|0.00",
+            "cancelled|0|0.00",
+            "fees|-|0",
+            "net|1|20.00",
+            "costs|-|-5",
+            "result|-|15.00"
+        ]
     );
     Ok(())
 }
@@ -206,7 +257,10 @@ async fn unlinked_sales_count_when_they_are_asked_for() -> Result {
         assert_eq!(line(&client, span).await?, "1");
     }
     let told = "SELECT what, how_much FROM needs_attention() WHERE what LIKE 'Sales of%'";
-    assert_eq!(line(&client, told).await?, "Sales of \"Friday Night\" (humanitix) belong to no event of yours|1 order, 50.00 AUD");
+    assert_eq!(
+        line(&client, told).await?,
+        "Sales of \"Friday Night\" (humanitix) belong to no event of yours|1 order, 50.00 AUD"
+    );
     line(&client, "SELECT link_event('humanitix', 'evt_9', 'ours')").await?;
     assert_eq!(lines(&client, told).await?, [""; 0]);
     Ok(())
@@ -219,7 +273,8 @@ async fn payouts_are_compared_with_what_is_left() -> Result {
     let state = "SELECT event_ids, currency, net, paid, difference, state FROM payout_reconciliation('humanitix')";
     assert_eq!(line(&client, state).await?, "{ours}|AUD|45.00|0|-45.00|open");
     for (amount, expected) in [("40", "short"), ("45", "settled"), ("50", "over")] {
-        line(&client, &format!("SELECT record_payout('humanitix', 'PO-1', '2026-03-10', 'AUD', {amount}, '{{ours}}')")).await?;
+        line(&client, &format!("SELECT record_payout('humanitix', 'PO-1', '2026-03-10', 'AUD', {amount}, '{{ours}}')"))
+            .await?;
         assert!(line(&client, state).await?.ends_with(expected), "{amount}");
     }
     // Events that share a payout are compared together.
@@ -236,11 +291,24 @@ async fn who_is_there_twice_is_found() -> Result {
     let (_db, client) = open().await?;
     let person = |order: &str, id: &str| {
         let profile = json!({"name": "Ada Lovelace", "email": "ada@example.org"});
-        eventbrite_attendee(order, id, "2026-03-01T10:00:00Z", 1000, json!({"profile": profile, "barcodes": [{"barcode": "777"}]}))
+        eventbrite_attendee(
+            order,
+            id,
+            "2026-03-01T10:00:00Z",
+            1000,
+            json!({"profile": profile, "barcodes": [{"barcode": "777"}]}),
+        )
     };
     let order = eventbrite_order("e", "2026-03-01T10:00:00Z", 2000, &[person("e", "1"), person("e", "2")], json!({}));
     apply(&client, "eventbrite", "order", &order, None).await?;
-    told(&client, "order.created", "h", "2026-03-01T10:00:00Z", json!({"attendees": [{"id": "x", "name": "Ada Lovelace"}]})).await?;
+    told(
+        &client,
+        "order.created",
+        "h",
+        "2026-03-01T10:00:00Z",
+        json!({"attendees": [{"id": "x", "name": "Ada Lovelace"}]}),
+    )
+    .await?;
     let twice = "SELECT reason, value, platforms, tickets FROM duplicate_attendees('ours')";
     assert_eq!(
         lines(&client, twice).await?,

@@ -78,7 +78,10 @@ async fn an_order_tells_what_became_of_it() -> Result {
     // Sold and refunded meanwhile: nothing is left but that it was sold.
     assert_eq!(line(&client, &why(&before)).await?, "sold|0|0|0.00");
     assert_eq!(line(&client, &format!("SELECT * FROM sales_as_of('{before}', 'ours')")).await?, "-|-|-|-|-|-|-|-|-");
-    assert_eq!(line(&client, &format!("SELECT orders, tickets, kept FROM sales_as_of('{sold}', 'ours')")).await?, "1|0|50.00");
+    assert_eq!(
+        line(&client, &format!("SELECT orders, tickets, kept FROM sales_as_of('{sold}', 'ours')")).await?,
+        "1|0|50.00"
+    );
     let happened = "SELECT orders, kept FROM sales_as_of('2026-03-01T23:00:00Z', 'ours', 'happened')";
     assert_eq!(line(&client, happened).await?, "1|50.00");
     // An order that moves is explained on both sides.

@@ -26,7 +26,9 @@ async fn sell(client: &Client, event: &str, days_before: i64, tickets: i64) -> R
     if tickets == 0 {
         return Ok(());
     }
-    let at = format!("SELECT to_char((starts_at - {days_before} * interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM ticket_events WHERE event_id = '{event}'");
+    let at = format!(
+        "SELECT to_char((starts_at - {days_before} * interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM ticket_events WHERE event_id = '{event}'"
+    );
     let at = line(client, &at).await?;
     let lines = json!([{"id": "t", "ticket_type_name": "General", "quantity": tickets, "price": 20}]);
     let changes = json!({"created_at": at, "total_amount": 20 * tickets, "tickets": lines});
@@ -122,7 +124,10 @@ async fn a_forecast_is_no_further_off_than_the_season_is() -> Result {
     assert_eq!(shows, "12");
     assert!((error - expected).abs() < 2.0, "{error} where {expected} was expected");
     // On the day itself nothing is left to guess.
-    assert_eq!(line(&client, "SELECT median_error_percent, bias_percent FROM forecast_accuracy('{0}')").await?, "0.0|0.0");
+    assert_eq!(
+        line(&client, "SELECT median_error_percent, bias_percent FROM forecast_accuracy('{0}')").await?,
+        "0.0|0.0"
+    );
     Ok(())
 }
 

@@ -21,13 +21,20 @@ fn reads() -> Vec<&'static str> {
 async fn fill(client: &Client) -> Result {
     for (event, orders) in [("evt_1", 1), ("evt_2", 2), ("evt_3", 3)] {
         for n in 0..orders {
-            let people = json!([{"id": "x", "name": "Augusta Ada", "barcode": "secret-code", "ticket_type_name": "General"}]);
-            let sale = envelope("order.created", &format!("{event}-{n}"), "2026-03-01T10:00:00Z", json!({"attendees": people}));
+            let people =
+                json!([{"id": "x", "name": "Augusta Ada", "barcode": "secret-code", "ticket_type_name": "General"}]);
+            let sale = envelope(
+                "order.created",
+                &format!("{event}-{n}"),
+                "2026-03-01T10:00:00Z",
+                json!({"attendees": people}),
+            );
             deliver(client, &of_event(&sale, event)?).await?;
         }
     }
     line(client, "SELECT link_event('humanitix', 'evt_2', 'other')").await?;
-    line(client, "UPDATE ticket_events SET starts_at = '2026-03-07T09:00:00Z' WHERE event_id = 'other' RETURNING 1").await?;
+    line(client, "UPDATE ticket_events SET starts_at = '2026-03-07T09:00:00Z' WHERE event_id = 'other' RETURNING 1")
+        .await?;
     Ok(())
 }
 
@@ -93,11 +100,17 @@ async fn see(roles: &[(String, Client)]) -> Result {
             _ => {
                 assert_eq!(line(client, ALL).await?, "6|12|300.00", "{who}");
                 assert_eq!(lines(client, "SELECT * FROM check_analytics()").await?, [""; 0], "{who}");
-                assert_eq!(line(client, "SELECT buyers, returning_buyers FROM customer_summary()").await?, "1|1", "{who}");
+                assert_eq!(
+                    line(client, "SELECT buyers, returning_buyers FROM customer_summary()").await?,
+                    "1|1",
+                    "{who}"
+                );
             }
         }
         if who.starts_with("analyst") {
-            for column in ["ticket_sales (customer_email)", "attendees (name)", "attendees (barcode)", "ticket_sales (raw_data)"] {
+            for column in
+                ["ticket_sales (customer_email)", "attendees (name)", "attendees (barcode)", "ticket_sales (raw_data)"]
+            {
                 let (table, column) = column.split_once(' ').unwrap_or_default();
                 let column = column.trim_matches(['(', ')']);
                 let read = format!("SELECT {column} FROM {table}");
@@ -132,12 +145,22 @@ async fn a_replica_answers_the_same_and_goes_on_when_it_is_promoted() -> Result 
     let db = Database::create_on(&primary).await?;
     let owner = db.client().await?;
     boxoffice_tests::sql::open_humanitix(&owner).await?;
-    line(&owner, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')").await?;
+    line(&owner, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')")
+        .await?;
     line(&owner, "UPDATE ticket_events SET starts_at = '2026-03-06T19:30:00Z' RETURNING 1").await?;
     fill(&owner).await?;
     line(&owner, "SELECT fold_sales()").await?;
     // Something that is not folded yet.
-    deliver(&owner, &envelope("order.refunded", "evt_1-0", "2026-03-02T10:00:00Z", json!({"status": "refunded", "refund_amount": 50}))).await?;
+    deliver(
+        &owner,
+        &envelope(
+            "order.refunded",
+            "evt_1-0",
+            "2026-03-02T10:00:00Z",
+            json!({"status": "refunded", "refund_amount": 50}),
+        ),
+    )
+    .await?;
     let role = db.role().await?;
     owner.execute("SELECT grant_reader($1::text::name, 'ours')", &[&role.name]).await?;
 

@@ -16,7 +16,8 @@ pub async fn open() -> Result<(Database, Client)> {
     let client = db.client().await?;
     open_humanitix(&client).await?;
     client.batch_execute("SET timezone = 'UTC'").await?;
-    line(&client, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')").await?;
+    line(&client, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')")
+        .await?;
     line(&client, "UPDATE ticket_events SET title = 'Friday', time_zone = 'Australia/Sydney', starts_at = '2026-03-06T19:30:00Z', capacity = 100 RETURNING 1").await?;
     Ok((db, client))
 }
@@ -48,8 +49,10 @@ pub async fn happen(client: &Client, random: &mut Random) -> Result {
     let at = time(random);
     match random.below(12) {
         0..=4 => {
-            let kind =
-                one_of(random, &["order.created", "order.updated", "order.refunded", "order.cancelled", "order.created"]);
+            let kind = one_of(
+                random,
+                &["order.created", "order.updated", "order.refunded", "order.cancelled", "order.created"],
+            );
             let mut changes = json!({
                 "total_amount": one_of(random, &[0.0, 50.0, 33.35, 120.1]),
                 "currency": one_of(random, &["AUD", "AUD", "NZD", "JPY"]),

@@ -120,7 +120,11 @@ async fn a_lost_mark_and_a_row_changed_by_hand_are_found() -> Result {
     agree(&client).await?;
     assert_eq!(lines(&client, "SELECT * FROM needs_attention() WHERE what LIKE 'Figures%'").await?, [""; 0]);
     // A reconciliation that heals a row marks it, so it needs no rebuilding.
-    client.batch_execute("UPDATE ticket_sales SET total_amount = 1, kept_amount = 1, net_amount = 1 WHERE platform_order_id = 'b'").await?;
+    client
+        .batch_execute(
+            "UPDATE ticket_sales SET total_amount = 1, kept_amount = 1, net_amount = 1 WHERE platform_order_id = 'b'",
+        )
+        .await?;
     assert_ne!(lines(&client, "SELECT * FROM check_analytics()").await?, [""; 0]);
     Ok(())
 }
@@ -131,7 +135,11 @@ async fn a_zone_that_comes_back_finds_no_old_sheet() -> Result {
     deliver(&client, &envelope("order.created", "a", "2026-03-01T10:00:00Z", json!({}))).await?;
     line(&client, "SELECT fold_sales()").await?;
     client.batch_execute("UPDATE ticket_events SET time_zone = 'America/Los_Angeles' WHERE event_id = 'ours'").await?;
-    deliver(&client, &envelope("order.created", "b", "2026-03-01T10:30:00Z", json!({"created_at": "2026-03-01T10:30:00Z"}))).await?;
+    deliver(
+        &client,
+        &envelope("order.created", "b", "2026-03-01T10:30:00Z", json!({"created_at": "2026-03-01T10:30:00Z"})),
+    )
+    .await?;
     // Folds nothing new of an event whose sheets have another zone.
     line(&client, "SELECT fold_sales(0)").await?;
     client.batch_execute("UPDATE ticket_events SET time_zone = 'Australia/Sydney' WHERE event_id = 'ours'").await?;
@@ -207,7 +215,8 @@ async fn figures_are_right_while_sales_are_written_and_after_a_kill() -> Result 
     let db = Arc::new(Database::create_on(&cluster).await?);
     let client = db.client().await?;
     boxoffice_tests::sql::open_humanitix(&client).await?;
-    line(&client, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')").await?;
+    line(&client, "SELECT link_event('humanitix', 'evt_1', 'ours'), link_event('eventbrite', '2000000000001', 'ours')")
+        .await?;
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..8).map(|seed| tokio::spawn(busy(Arc::clone(&db), seed, Arc::clone(&stop)))).collect();
     let deadline = Instant::now() + Duration::from_secs(15);

@@ -205,8 +205,10 @@ async fn readable(owner: &Client, role: &Client) -> Result<BTreeSet<String>> {
 /// What a reader may call beside the figures, all of which it may.
 async fn beside_figures(owner: &Client, role: &Client) -> Result<BTreeSet<String>> {
     let name = |function: &String| function.split('(').next().unwrap_or_default().replace("boxoffice.", "");
-    let (figures, others): (BTreeSet<String>, BTreeSet<String>) =
-        callable(owner, role).await?.into_iter().partition(|function| FIGURE_FUNCTIONS.contains(&name(function).as_str()));
+    let (figures, others): (BTreeSet<String>, BTreeSet<String>) = callable(owner, role)
+        .await?
+        .into_iter()
+        .partition(|function| FIGURE_FUNCTIONS.contains(&name(function).as_str()));
     assert_eq!(figures.iter().map(name).collect::<BTreeSet<_>>(), set(&FIGURE_FUNCTIONS));
     Ok(others)
 }

@@ -52,8 +52,12 @@ async fn fill(client: &Client) -> Result {
     line(client, "SELECT fold_sales()").await?;
     let refund = json!({"status": "refunded", "refund_amount": 50});
     deliver(client, &envelope("order.refunded", "h", "2026-03-02T10:00:00Z", refund)).await?;
-    line(client, "SELECT configure_show('event-a', goal_tickets => 80), configure_console('The Cellar', 'Australia/Sydney'),
-        record_payout('humanitix', 'PO-1', '2026-03-10', 'AUD', 100, '{event-a}')").await?;
+    line(
+        client,
+        "SELECT configure_show('event-a', goal_tickets => 80), configure_console('The Cellar', 'Australia/Sydney'),
+        record_payout('humanitix', 'PO-1', '2026-03-10', 'AUD', 100, '{event-a}')",
+    )
+    .await?;
     Ok(())
 }
 
