@@ -1,13 +1,13 @@
 # Every command a person types. Each is a script of the same subject in scripts/.
 # PG=15 chooses the PostgreSQL major, PG_CONFIG=… names an installed one, TESTS=… filters tests by name.
 
-export PG PG_CONFIG TESTS ARGS EVENT PLATFORM FORCE
+export PG PG_CONFIG TESTS ARGS EVENT PLATFORM FORCE SALES EVENTS REPEAT
 .DEFAULT_GOAL := help
 .PHONY: help up down status psql logs sync webhook clean demo demo-psql demo-clean \
-	test test-unit test-e2e bench fmt lint doc deps build install
+	test test-unit test-e2e bench bench-data bench-analytics fmt lint doc deps build install
 
 help: ## this list
-	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Every day
 up: ## build and start everything: a private cluster in .boxoffice, the worker on 127.0.0.1:8080; again after each change
@@ -48,6 +48,10 @@ test-e2e: ## only those on a real server with the real worker
 	@scripts/test e2e
 bench: ## what one webhook costs, step by step; QUICK=1 takes a minute
 	@scripts/bench
+bench-data: ## sales for bench-analytics, in .boxoffice-bench; SALES=10000000 EVENTS=5000, goes on where it was stopped
+	@scripts/bench-data
+bench-analytics: ## the functions of analytics on them, beside the first version's views
+	@scripts/bench-analytics
 fmt: ## format the code
 	@cargo fmt --all
 lint: ## formatting, clippy, shellcheck; warnings are errors

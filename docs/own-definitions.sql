@@ -11,18 +11,20 @@ WITH ours (name) AS (
     SELECT pg_catalog.unnest(ARRAY[
         'attendees_event_idx', 'fetch_jobs_due_idx', 'fetch_jobs_lease_idx', 'fetch_jobs_leased_idx', 'fetch_jobs_run_idx',
         'fetch_jobs_waiting_idx', 'sync_history_event_idx', 'sync_history_open_idx', 'sync_history_running_idx',
-        'ticket_platforms_event_id_idx', 'ticket_sales_event_idx', 'webhook_logs_created_at_idx', 'webhook_logs_due_idx',
+        'ticket_platforms_event_id_idx', 'ticket_sales_event_idx', 'ticket_sales_void_idx', 'sales_days_day_idx', 'sale_history_event_idx', 'webhook_logs_created_at_idx', 'webhook_logs_due_idx',
         'fetch_jobs_kind_known', 'fetch_jobs_path_bounded', 'fetch_jobs_path_is_a_path', 'fetch_jobs_purpose_known',
         'fetch_jobs_status_known', 'platform_accounts_limits_sensible', 'platform_accounts_name_is_a_name',
         'platform_accounts_status_known', 'platform_settings_authentication_known', 'platform_settings_encoding_known',
         'platform_settings_signature_header_is_a_name', 'platform_settings_signed_content_known',
         'platform_settings_timestamp_header_is_a_name', 'platform_settings_tolerance_sensible', 'reconciliation_differences_known',
         'sync_history_failure_known', 'sync_history_mode_known', 'sync_history_status_known', 'task_lock_is_one_row',
+        'console_settings_is_one_row', 'payouts_are_for_something', 'sale_history_is_over', 'show_settings_money_has_currency',
         'deliveries_noted_one_row', 'ready_probe_has_one_row', 'sync_history_open_event_idx', 'ready_probe fillfactor=10',
         'webhook_rejections fillfactor=25', 'ticket_events_ends_after_start', 'webhook_rejections_body_bounded',
         'webhook_rejections_slot_bounded', 'webhook_secrets_kind_known',
         'platform_settings settings_changed', 'webhook_secrets settings_changed',
         'ticket_events readers', 'ticket_platforms readers', 'ticket_sales readers', 'attendees readers',
+        'sales_days readers', 'sheet_marks readers', 'sheet_coverage readers', 'sale_history readers', 'show_settings readers', 'payouts readers',
         'access_grants own', 'webhook_logs readers', 'platform_accounts readers', 'sync_history readers', 'reconciliation_differences readers'])
 ), tables AS (
     SELECT c.oid, c.relname, c.oid::pg_catalog.regclass AS name, c.relreplident, c.relforcerowsecurity, c.reloptions, t.reloptions AS toast_options

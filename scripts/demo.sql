@@ -96,3 +96,26 @@ SELECT h.platform, h.received AS webhooks, h.invalid AS "of no use", h.rejected 
        r.wrong AS "orders put right", (SELECT count(*) FROM check_consistency() c WHERE c.platform = h.platform) AS contradictions
 FROM webhook_health h
 JOIN (SELECT platform, count(*) AS events, sum(orders_different) AS wrong FROM reconciliation_reports GROUP BY platform) r USING (platform);
+
+\echo '═══ The same in one call each: how does the next night do? ═══'
+SELECT local_start, title, state, sold, capacity AS places, last_24_hours AS "in 24 h", pace_percent AS "pace %", forecast,
+       forecast_low AS low, forecast_high AS high, sell_out AS "sells out"
+FROM tonight();
+
+\echo '═══ Does anything need you? ═══'
+SELECT what, how_much, what_to_do FROM needs_attention();
+
+\echo '═══ Net after fees, by month ═══'
+SELECT group_key AS month, currency, tickets, gross, refunds, cancelled, fees, net FROM net_revenue('month');
+
+\echo '═══ Who sells better, and who gives more back? ═══'
+SELECT platform, currency, orders, tickets, kept, share_percent AS "share %", fee_percent AS "fees %", refund_rate_percent AS "refunds %" FROM platform_breakdown();
+
+\echo '═══ Do they come again? ═══'
+SELECT buyers, new_buyers AS new, returning_buyers AS returning, returning_percent AS "returning %", orders_per_buyer AS "orders each" FROM customer_summary();
+
+\echo '═══ How far off are forecasts, so many days before a night? ═══'
+SELECT days_before, shows_compared AS shows, median_error_percent AS "error %", bias_percent AS "bias %" FROM forecast_accuracy();
+
+\echo '═══ Is every figure what the rows say, counted in another way? ═══'
+SELECT (SELECT count(*) FROM sale_facts) AS facts, count(*) AS "figures that differ" FROM check_analytics();

@@ -90,7 +90,7 @@ BEGIN
         RAISE EXCEPTION 'the log of deliveries can only be read as a whole'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Grant bodies together with all events (*).';
     END IF;
-    EXECUTE pg_catalog.format('GRANT USAGE ON SCHEMA boxoffice TO %I', role_name);
+    PERFORM boxoffice._grant_figures(role_name);
     EXECUTE pg_catalog.format('GRANT SELECT ON boxoffice.ticket_events, boxoffice.ticket_platforms, boxoffice.ticket_sales, '
         'boxoffice.attendees, boxoffice.access_grants, boxoffice.webhook_activity, '
         'boxoffice.ticket_sales_analytics, boxoffice.ticket_sales_by_platform, boxoffice.attendee_checkin_status, boxoffice.platforms, '

@@ -12,7 +12,7 @@ BEGIN
     END IF;
     -- Each by itself: trouble with one must not keep the others from being done.
     FOREACH task IN ARRAY ARRAY['link_found_events', 'mend_times', 'end_lost_fetches', 'end_stalled_runs', 'finish_sync_runs',
-                                'retry_failed_webhooks', 'schedule_syncs', 'note_deliveries', 'purge_finished_jobs'] LOOP
+                                'retry_failed_webhooks', 'schedule_syncs', 'note_deliveries', 'fold_sales', 'check_analytics', 'purge_finished_jobs'] LOOP
         BEGIN
             CASE task
                 -- Waits for deliveries in flight: nothing else may be locked in the same transaction.
@@ -27,6 +27,8 @@ BEGIN
                     SELECT r.tried INTO items FROM boxoffice.retry_failed_webhooks(200) r;
                 WHEN 'schedule_syncs' THEN items := boxoffice.schedule_syncs();
                 WHEN 'note_deliveries' THEN items := boxoffice.note_deliveries();
+                WHEN 'fold_sales' THEN items := boxoffice.fold_sales(50);
+                WHEN 'check_analytics' THEN items := boxoffice._check_some(20);
                 ELSE
                     -- Rarely enough not to be felt.
                     CONTINUE WHEN random() > 0.01;

@@ -200,6 +200,62 @@ impl Cluster {
         self.start_again().await
     }
 
+    /// A streaming replica of this server, which may only be read until it is promoted.
+    pub async fn replica(&self) -> Result<Arc<Cluster>> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let own = self.own()?;
+        let dir = own.dir.with_file_name(format!("{}-replica-{number}", std::process::id()));
+        fs::create_dir(&dir)?;
+        if let Some(user) = environment::run_as()? {
+            chown(&dir, Some(user.uid), Some(user.gid))?;
+        }
+        let output = program("pg_basebackup")?
+            .arg("-D")
+            .arg(dir.join("data"))
+            .args(["-R", "-c", "fast", "-d", &self.url("postgres")])
+            .output()?;
+        if !output.status.success() {
+            bail!("pg_basebackup failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let replica = Cluster {
+            user: self.user.clone(),
+            password: self.password.clone(),
+            port: AtomicU16::new(0),
+            template: OnceCell::new(),
+            own: Some(Own {
+                dir,
+                settings: own.settings.clone(),
+                environment: own.environment.clone(),
+                process: Mutex::new(None),
+            }),
+        };
+        replica.start_again().await?;
+        self.replica_has_caught_up(&replica).await?;
+        Ok(Arc::new(replica))
+    }
+
+    /// Waits until a replica has replayed all that has been written here so far.
+    pub async fn replica_has_caught_up(&self, replica: &Cluster) -> Result {
+        let here = self.connect("postgres").await?;
+        let written: String = here.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await?.get(0);
+        let there = replica.connect("postgres").await?;
+        let deadline = Instant::now() + PATIENCE;
+        let replayed = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
+        while !there.query_one(&replayed, &[]).await?.get::<_, bool>(0) {
+            if Instant::now() > deadline {
+                bail!("the replica has not replayed {written} within {PATIENCE:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Connects to a database as a role.
+    pub async fn client_as(&self, database: &str, user: &str, password: &str) -> Result<Client> {
+        connect(&self.url_as(database, user, password)).await
+    }
+
     /// Stops and starts.
     pub async fn restart(&self, how: Stop) -> Result {
         self.stop(how)?;

@@ -1,5 +1,6 @@
 //! The end-to-end tests: one binary, since linking is most of a warm run. A folder for each subject.
 
+mod analytics;
 mod commands;
 mod deliveries;
 mod docs;

@@ -290,6 +290,11 @@ fn suggest_links() -> Rows<Suggested> {
 }
 
 #[pg_extern(sql = false)]
+fn title_likeness(one: Option<&str>, other: Option<&str>) -> f64 {
+    suggest::titles(one, other)
+}
+
+#[pg_extern(sql = false)]
 fn check_ready()
 -> Rows<(name!(problem, Option<String>), name!(library_version, &'static str), name!(sql_version, Option<String>))> {
     rows(ready::check().map(|problem| vec![problem]), |problem| (problem, ready::LIBRARY, settings::sql_version()))

@@ -1,6 +1,6 @@
 //! Which of our events an unlinked event of a platform may be: suggestions for a person.
 
-use boxoffice_core::similarity::{Catalogue, Described};
+use boxoffice_core::similarity::{Catalogue, Described, likeness};
 use pgrx::Spi;
 
 use crate::error::Result;
@@ -41,4 +41,10 @@ pub fn suggest() -> Result<Vec<Suggestion>> {
 
 fn described(known: &Known) -> Described<'_> {
     Described { title: known.title.as_deref(), venue: known.venue.as_deref(), starts_at: known.starts_at }
+}
+
+/// How alike two titles are, 0 to 1; 0 where one is not known.
+pub fn titles(one: Option<&str>, other: Option<&str>) -> f64 {
+    let described = |title| Described { title, ..Described::default() };
+    likeness(&described(one), &described(other))
 }

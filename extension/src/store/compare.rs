@@ -8,6 +8,7 @@ use super::events::Links;
 use super::orders::Changed;
 use super::plan::Plan;
 use super::projection::{ATTENDEES, SALES, attendee_cells, sale_cells};
+use super::sheets;
 use super::table::{Cell, Conflict, PLANS, Table, array};
 use crate::error::Result;
 
@@ -103,7 +104,14 @@ pub fn compare(
             wrong.push(row.clone());
         }
         if heal && !wrong.is_empty() {
+            let is_sale = std::ptr::eq(table, &SALES);
+            if is_sale {
+                sheets::note_rows(client, &wrong, false)?;
+            }
             table.insert(client, Conflict::Overwrite, &wrong)?;
+            if is_sale {
+                sheets::note_rows(client, &wrong, true)?;
+            }
         }
     }
     differences.extend(extra(client, orders, heal)?);

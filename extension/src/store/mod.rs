@@ -16,6 +16,7 @@ pub mod rejections;
 pub mod reports;
 pub mod runs;
 pub mod settings;
+pub mod sheets;
 pub mod table;
 
 use boxoffice_core::time::Micros;

@@ -9,6 +9,7 @@ use pgrx::spi::SpiClient;
 
 use super::events::Links;
 use super::orders::Changed;
+use super::sheets;
 use super::table::{Cell, Conflict, Kind, Table};
 use crate::error::Result;
 use crate::server;
@@ -122,6 +123,7 @@ pub fn write(client: &mut SpiClient<'_>, changed: &[Changed<'_>], links: &Links,
         written.sales += sales.len();
         written.attendees += attendees.len();
     }
+    sheets::note(client, changed)?;
     Ok(written)
 }
 

@@ -190,6 +190,6 @@ fn the_reference_lists_every_word_of_the_platforms() -> Result {
 #[test]
 fn the_readme_stays_short() -> Result {
     let lines = Document::read("README.md")?.text.lines().count();
-    assert!(lines <= 200, "README.md has {lines} lines");
+    assert!(lines <= 240, "README.md has {lines} lines");
     Ok(())
 }

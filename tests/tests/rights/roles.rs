@@ -53,6 +53,72 @@ const VIEWS: [&str; 10] = [
     "webhook_activity",
 ];
 
+/// What figures are made of. Some of them are empty in `fill`.
+const FIGURES: [&str; 15] = [
+    "sales_days",
+    "sheet_marks",
+    "sheet_coverage",
+    "sale_history",
+    "show_settings",
+    "console_settings",
+    "payouts",
+    "_sale_versions",
+    "_version_facts",
+    "sale_facts",
+    "_platform_events",
+    "_sale_days",
+    "_show_members",
+    "shows",
+    "_buyers",
+];
+/// What every reader may call: figures, and what they are made with.
+const FIGURE_FUNCTIONS: [&str; 44] = [
+    "_capacity",
+    "_curves",
+    "_days",
+    "_days_from_rows",
+    "_days_of_span",
+    "_event_zone",
+    "_forecast",
+    "_likeness",
+    "_local_days",
+    "_organisation_zone",
+    "_require_event",
+    "_require_platform",
+    "_require_show",
+    "_require_span",
+    "_require_zone",
+    "_shares_of_day",
+    "_the_show",
+    "_versions_at",
+    "_zone",
+    "attendance",
+    "buying_hours",
+    "check_analytics",
+    "comparable_shows",
+    "customer_summary",
+    "duplicate_attendees",
+    "event_totals",
+    "forecast_accuracy",
+    "needs_attention",
+    "net_revenue",
+    "no_shows",
+    "order_history",
+    "organisation_totals",
+    "payout_reconciliation",
+    "platform_breakdown",
+    "refund_summary",
+    "sales_as_of",
+    "sales_explained",
+    "sales_forecast",
+    "sales_pace",
+    "sales_timeline",
+    "sales_velocity",
+    "settlement",
+    "ticket_type_breakdown",
+    "tonight",
+];
+
 /// Two linked events and one that is not, each with a sale, an attendee and a delivery.
 async fn fill(client: &Client) -> Result {
     open_humanitix(client).await?;
@@ -137,6 +203,17 @@ async fn readable(owner: &Client, role: &Client) -> Result<BTreeSet<String>> {
         }
     }
     Ok(allowed)
+}
+
+/// What a reader may call beside the figures, all of which it may.
+async fn beside_figures(owner: &Client, role: &Client) -> Result<BTreeSet<String>> {
+    let name = |function: &String| function.split('(').next().unwrap_or_default().replace("boxoffice.", "");
+    let (figures, others): (BTreeSet<String>, BTreeSet<String>) = callable(owner, role)
+        .await?
+        .into_iter()
+        .partition(|function| FIGURE_FUNCTIONS.contains(&name(function).as_str()));
+    assert_eq!(figures.iter().map(name).collect::<BTreeSet<_>>(), set(&FIGURE_FUNCTIONS));
+    Ok(others)
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -242,8 +319,8 @@ async fn a_reader_of_one_event_sees_only_its_rows() -> Result {
     owner.execute("SELECT grant_reader($1::text::name, 'event-a')", &[&role.name]).await?;
     let reader = db.client_as(&role).await?;
 
-    assert_eq!(readable(&owner, &reader).await?, set(&[&READABLE[..], &VIEWS[..]].concat()));
-    assert_eq!(callable(&owner, &reader).await?, set(&PUBLIC));
+    assert_eq!(readable(&owner, &reader).await?, set(&[&READABLE[..], &VIEWS[..], &FIGURES[..]].concat()));
+    assert_eq!(beside_figures(&owner, &reader).await?, set(&PUBLIC));
     for relation in [
         "attendees",
         "ticket_events",
@@ -292,7 +369,11 @@ async fn a_reader_of_everything_sees_everything_and_so_do_its_members() -> Resul
             let found = line(&client, &count).await?;
             assert_eq!((found.as_str(), found != "0"), (line(&owner, &count).await?.as_str(), true), "{relation}");
         }
-        assert_eq!(readable(&owner, &client).await?, set(&[&READABLE[..], &VIEWS[..]].concat()));
+        for relation in FIGURES {
+            let count = format!("SELECT count(*) FROM boxoffice.{relation}");
+            assert_eq!(line(&client, &count).await?, line(&owner, &count).await?, "{relation}");
+        }
+        assert_eq!(readable(&owner, &client).await?, set(&[&READABLE[..], &VIEWS[..], &FIGURES[..]].concat()));
     }
     Ok(())
 }

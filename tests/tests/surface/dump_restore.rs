@@ -47,6 +47,17 @@ async fn fill(client: &Client) -> Result {
     }
     client.execute("UPDATE webhook_logs SET created_at = created_at - interval '5 minutes'", &[]).await?;
     line(client, "SELECT note_deliveries()").await?;
+    // Settings of shows, a payout, sheets, and a change that they do not have yet.
+    deliver(client, &envelope("order.created", "h", "2026-03-01T10:00:00Z", json!({}))).await?;
+    line(client, "SELECT fold_sales()").await?;
+    let refund = json!({"status": "refunded", "refund_amount": 50});
+    deliver(client, &envelope("order.refunded", "h", "2026-03-02T10:00:00Z", refund)).await?;
+    line(
+        client,
+        "SELECT configure_show('event-a', goal_tickets => 80), configure_console('The Cellar', 'Australia/Sydney'),
+        record_payout('humanitix', 'PO-1', '2026-03-10', 'AUD', 100, '{event-a}')",
+    )
+    .await?;
     Ok(())
 }
 
@@ -98,16 +109,29 @@ async fn everything_but_the_secrets_comes_back() -> Result {
     let mut expected = contents(&client).await?;
     assert!(expected.values().all(|table| !table.starts_with("0|")), "a table is empty: {expected:?}");
     assert!(expected.insert("webhook_secrets".to_owned(), "0|-".to_owned()).is_some());
+    // What is made of the rows is made anew.
+    for derived in ["sales_days", "sheet_marks", "sheet_coverage"] {
+        assert!(expected.insert(derived.to_owned(), "0|-".to_owned()).is_some());
+    }
     assert_eq!(contents(&other).await?, expected);
+    let figures = "SELECT * FROM event_totals('event-a')";
+    let known = lines(&client, figures).await?;
+    for folded in [false, true] {
+        if folded {
+            line(&other, "SELECT fold_sales()").await?;
+        }
+        assert_eq!(lines(&other, figures).await?, known, "folded {folded}");
+        assert_eq!(lines(&other, "SELECT * FROM check_analytics()").await?, [""; 0], "folded {folded}");
+    }
     let all = rights(&client).await?;
-    assert_eq!(all.iter().filter(|line| line.contains("readers SELECT public|t|")).count(), 8, "{all:#?}");
+    assert_eq!(all.iter().filter(|line| line.contains("readers SELECT public|t|")).count(), 14, "{all:#?}");
     assert_eq!(rights(&other).await?, all);
 
     // The policies are not only there, they work.
     let seen =
         lines(&restored.client_as(&reader).await?, "SELECT platform_order_id FROM boxoffice.ticket_sales ORDER BY 1")
             .await?;
-    assert_eq!(seen, ["a", "b", "new"]);
+    assert_eq!(seen, ["a", "b", "h", "new"]);
     assert_eq!(line(&restored.client_as(&reader).await?, "SELECT count(*) FROM boxoffice.webhook_logs").await?, "0");
 
     // Closed until the secret is set again; then it goes on, with what it knew and with numbers that are new.
