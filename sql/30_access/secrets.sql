@@ -10,7 +10,8 @@ COMMENT ON FUNCTION boxoffice.hide_statement() IS 'Keeps the text of the running
 
 CREATE FUNCTION boxoffice._platforms(OUT name text, OUT title text, OUT authentication text, OUT signature_header text,
         OUT sends_deliveries boolean, OUT event_types text[], OUT api_url text, OUT credential text, OUT credential_variable text,
-        OUT calls_per_hour integer, OUT has_organizations boolean, OUT has_locations boolean, OUT set_up text[]) RETURNS SETOF record
+        OUT calls_per_hour integer, OUT has_organizations boolean, OUT has_locations boolean, OUT payout_days integer,
+        OUT set_up text[]) RETURNS SETOF record
     LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 10 AS 'MODULE_PATHNAME', '_platforms_wrapper';
 COMMENT ON FUNCTION boxoffice._platforms() IS 'The platforms that the library knows; read the view platforms.';
 

@@ -63,13 +63,13 @@ $$;
 COMMENT ON FUNCTION boxoffice._require_zone(text) IS 'Returns the zone, NULL for NULL, and raises an error for a name that is none.';
 
 CREATE FUNCTION boxoffice._require_platform(platform text) RETURNS void
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, boxoffice, pg_temp
 AS $$
 BEGIN
-    IF platform NOT IN ('eventbrite', 'humanitix') THEN
+    IF platform IS NOT NULL AND NOT EXISTS (SELECT FROM boxoffice._platforms() p WHERE p.name = platform) THEN
         RAISE EXCEPTION 'there is no platform "%"', platform USING ERRCODE = 'invalid_parameter_value',
-            DETAIL = 'Sales come from humanitix and eventbrite.', HINT = 'Leave platform out for all of them.';
+            DETAIL = 'SELECT name, title FROM boxoffice.platforms shows them.', HINT = 'Leave platform out for all of them.';
     END IF;
 END
 $$;

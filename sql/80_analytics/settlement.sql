@@ -57,7 +57,7 @@ BEGIN
     IF record_payout.reference = '' OR record_payout.currency !~ '^[A-Z]{3}$' OR record_payout.amount < 0 OR cardinality(record_payout.event_ids) = 0 THEN
         RAISE EXCEPTION 'a payout has a reference, a currency, an amount that is not negative, and events' USING ERRCODE = 'invalid_parameter_value',
             DETAIL = format('Given are reference "%s", currency "%s", amount %s and %s events.', record_payout.reference, record_payout.currency, record_payout.amount, cardinality(record_payout.event_ids)),
-            HINT = 'For example record_payout(''humanitix'', ''PO-1'', ''2026-03-10'', ''AUD'', 1234.50, ''{friday}'').';
+            HINT = 'For example record_payout(platform, ''PO-1'', ''2026-03-10'', ''AUD'', 1234.50, ''{friday}'').';
     END IF;
     FOREACH one IN ARRAY record_payout.event_ids LOOP
         PERFORM boxoffice._require_event(one);
@@ -104,12 +104,12 @@ BEGIN
             FROM sets s
         )
         SELECT c.platform, c.events, c.currency, c.net, c.paid, c.paid - c.net, c.last_paid_on,
-               -- Eventbrite pays within three days of the end; Humanitix says so with its receipt only.
-               CASE WHEN c.platform = 'eventbrite' THEN (c.ends_at AT TIME ZONE boxoffice._organisation_zone())::date + 3 END,
+               -- Some say when only with their receipt.
+               (c.ends_at AT TIME ZONE boxoffice._organisation_zone())::date + f.payout_days,
                CASE WHEN c.paid = c.net THEN 'settled' WHEN c.paid > c.net THEN 'over'
                     WHEN c.paid > 0 THEN 'short'
-                    WHEN c.platform = 'eventbrite' AND c.ends_at + interval '3 days' < now() THEN 'overdue' ELSE 'open' END
-        FROM compared c WHERE c.net <> 0 OR c.paid <> 0 ORDER BY c.ends_at NULLS LAST, c.platform, c.currency;
+                    WHEN c.ends_at + f.payout_days * interval '1 day' < now() THEN 'overdue' ELSE 'open' END
+        FROM compared c LEFT JOIN boxoffice._platforms() f ON f.name = c.platform WHERE c.net <> 0 OR c.paid <> 0 ORDER BY c.ends_at NULLS LAST, c.platform, c.currency;
 END
 $$;
-COMMENT ON FUNCTION boxoffice.payout_reconciliation(text) IS 'What the platforms should have paid out for each event, and what they have. Events that share a payout are one row, because nobody says how it is divided. State: open, overdue (Eventbrite, three days after the end), short, settled or over.';
+COMMENT ON FUNCTION boxoffice.payout_reconciliation(text) IS 'What the platforms should have paid out for each event, and what they have. Events that share a payout are one row, because nobody says how it is divided. State: open, overdue (platforms.payout_days after the end), short, settled or over.';

@@ -76,7 +76,7 @@ SELECT p.platform, p.external_event_id, p.event_id, z.zones, c.platform IS NOT N
        CASE WHEN c.platform IS NOT NULL AND m.utc_days IS NOT NULL THEN boxoffice._local_days(m.utc_days, c.time_zone) END AS local_days
 FROM (SELECT l.platform, l.external_event_id::text COLLATE "C" AS external_event_id, l.event_id, l.external_time_zone FROM boxoffice.ticket_platforms l
       UNION ALL
-      SELECT n.platform, '', NULL, NULL FROM (VALUES ('eventbrite'::boxoffice.platform_name), ('humanitix'::boxoffice.platform_name)) n (platform)) p
+      SELECT n.platform, '', NULL, NULL FROM (SELECT f.name AS platform FROM boxoffice._platforms() f) n) p
 LEFT JOIN boxoffice.ticket_events e ON e.event_id = p.event_id
 CROSS JOIN LATERAL (SELECT e.time_zone AS ours, p.external_time_zone AS theirs,
     COALESCE(e.time_zone, '') || '|' || COALESCE(p.external_time_zone, '') AS zones) z

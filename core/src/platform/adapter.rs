@@ -42,6 +42,11 @@ pub trait Adapter: Sync {
         true
     }
 
+    /// Within how many days of the end of an event it pays out, where it says so.
+    fn payout_days(&self) -> Option<i32> {
+        None
+    }
+
     /// How its copies of an order and of the order's tickets relate, which decides the merge rules.
     fn family(&self) -> Family;
 

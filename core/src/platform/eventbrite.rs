@@ -69,6 +69,10 @@ impl Adapter for Eventbrite {
         Some(&ACCESS)
     }
 
+    fn payout_days(&self) -> Option<i32> {
+        Some(3)
+    }
+
     fn family(&self) -> Family {
         Family::Listed
     }

@@ -62,6 +62,7 @@ type Platforms = (
     name!(calls_per_hour, Option<i32>),
     name!(has_organizations, bool),
     name!(has_locations, bool),
+    name!(payout_days, Option<i32>),
     name!(set_up, Vec<&'static str>),
 );
 type Suggested = (
@@ -365,6 +366,7 @@ fn platform(p: Platform) -> Platforms {
         access.map(|access| access.calls_per_hour),
         access.is_some_and(|access| access.has_organizations),
         access.is_some_and(|access| access.has_locations),
+        p.payout_days(),
         p.set_up().to_vec(),
     )
 }
