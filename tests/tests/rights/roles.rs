@@ -42,7 +42,6 @@ const READABLE: [&str; 9] = [
 const OF_ALL: [&str; 4] = ["platform_accounts", "reconciliation_differences", "sync_history", "webhook_activity"];
 const VIEWS: [&str; 10] = [
     "attendee_checkin_status",
-    "platforms",
     "ticket_sales_analytics",
     "ticket_sales_by_platform",
     "reconciliation_reports",
@@ -51,6 +50,7 @@ const VIEWS: [&str; 10] = [
     "sync_runs",
     "sync_status",
     "webhook_activity",
+    "platforms",
 ];
 
 /// What figures are made of. Some of them are empty in `fill`.
