@@ -39,6 +39,20 @@ impl Ran {
     }
 }
 
+fn copy_folder(from: &Path, to: &Path) -> Result {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let copy = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &copy)?;
+        } else {
+            fs::copy(entry.path(), copy)?;
+        }
+    }
+    Ok(())
+}
+
 impl Checkout {
     /// Copies what the scripts need. `player`: the program of `make demo`.
     pub fn new(player: Option<&str>) -> Result<Checkout> {
@@ -51,10 +65,7 @@ impl Checkout {
             fs::create_dir_all(folder.join(name))?;
         }
         for name in ["scripts", "sql"] {
-            for entry in fs::read_dir(project.join(name))? {
-                let entry = entry?;
-                fs::copy(entry.path(), folder.join(name).join(entry.file_name()))?;
-            }
+            copy_folder(&project.join(name), &folder.join(name))?;
         }
         for name in ["Makefile", "extension/boxoffice.control"] {
             fs::copy(project.join(name), folder.join(name))?;
