@@ -3,7 +3,7 @@
 CREATE FUNCTION boxoffice.check_analytics(event_id text DEFAULT NULL, OUT platform text, OUT external_event_id text, OUT external_session_id text, OUT currency text, OUT day date,
         OUT measure text, OUT rolled_up numeric, OUT recomputed numeric) RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 10
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN

@@ -1,4 +1,5 @@
--- The figures of an event and of all: each is a sum over day sheets, or over facts where days are too coarse.
+-- The figures of an event and of all: each is a sum over day sheets, or over facts where days are too coarse. Where a limit may be
+-- NULL, the plan is made for each call: one that fits all would read everything.
 
 CREATE FUNCTION boxoffice._days(event_id text, show timestamptz) RETURNS SETOF boxoffice.sales_days
     LANGUAGE plpgsql STABLE ROWS 300
@@ -94,7 +95,7 @@ COMMENT ON FUNCTION boxoffice.event_totals(text, timestamptz) IS 'Where an event
 
 CREATE FUNCTION boxoffice._days_of_span(from_time timestamptz, until_time timestamptz, platform text, event_id text, include_unlinked boolean) RETURNS SETOF boxoffice.sales_days
     LANGUAGE plpgsql STABLE ROWS 1000
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -198,7 +199,7 @@ CREATE FUNCTION boxoffice.sales_timeline(event_id text DEFAULT NULL, from_time t
         bucket_end timestamptz, OUT currency text, OUT orders bigint, OUT tickets bigint, OUT gross numeric, OUT refunds numeric, OUT
         tickets_void bigint, OUT kept numeric, OUT running_tickets bigint, OUT running_kept numeric, OUT is_partial boolean) RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 100
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -406,7 +407,7 @@ CREATE FUNCTION boxoffice.refund_summary(event_id text DEFAULT NULL, from_time t
         refunded_orders bigint, OUT partly_refunded_orders bigint, OUT cancelled_orders bigint, OUT requested_orders bigint, OUT amount
         numeric, OUT rate_percent numeric, OUT by_method jsonb, OUT median_days_before_show numeric) RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 2
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -477,7 +478,7 @@ COMMENT ON FUNCTION boxoffice.net_revenue(text, timestamptz, timestamptz, text) 
 
 CREATE FUNCTION boxoffice.buying_hours(event_id text DEFAULT NULL, weeks integer DEFAULT 12, OUT weekday integer, OUT hour integer, OUT tickets bigint) RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 168
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -508,7 +509,7 @@ CREATE FUNCTION boxoffice.customer_summary(event_id text DEFAULT NULL, from_time
         new_buyers bigint, OUT returning_buyers bigint, OUT returning_percent numeric, OUT orders_per_buyer numeric, OUT
         tickets_per_buyer numeric, OUT opted_in bigint, OUT orders_without_address bigint) RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 1
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN

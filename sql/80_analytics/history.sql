@@ -3,7 +3,7 @@
 CREATE FUNCTION boxoffice._versions_at(at timestamptz, event_id text, OUT platform boxoffice.platform_name, OUT platform_order_id text, OUT valid_until timestamptz)
     RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 1000
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -39,7 +39,7 @@ COMMENT ON FUNCTION boxoffice._versions_at(timestamptz, text) IS 'Which numbers 
 CREATE FUNCTION boxoffice.sales_as_of(at timestamptz, event_id text DEFAULT NULL, basis text DEFAULT 'known', OUT currency text, OUT orders bigint, OUT tickets bigint,
         OUT gross numeric, OUT refunds numeric, OUT cancelled numeric, OUT kept numeric, OUT fees numeric, OUT net numeric) RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 2
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN

@@ -74,7 +74,7 @@ COMMENT ON FUNCTION boxoffice.record_payout(text, text, date, text, numeric, tex
 CREATE FUNCTION boxoffice.payout_reconciliation(platform text DEFAULT NULL, OUT paying_platform text, OUT event_ids text[], OUT currency text, OUT net numeric, OUT paid numeric,
         OUT difference numeric, OUT last_paid_on date, OUT expected_by date, OUT state text) RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 50
-    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 BEGIN
