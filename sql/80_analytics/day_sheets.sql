@@ -32,7 +32,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION boxoffice._local_days(timestamptz[], text) IS 'The local days that lie, in part or whole, in these days of UTC; -infinity for what has no time.';
 
-CREATE FUNCTION boxoffice._days_from_rows(platform boxoffice.platform_name, external_event_id text, event_id text, time_zone text, covered boolean,
+CREATE FUNCTION boxoffice._days_from_rows(platform text, external_event_id text, event_id text, time_zone text, covered boolean,
         days date[], OUT external_session_id text, OUT currency text, OUT day date,
         OUT orders integer, OUT sold_orders integer, OUT tickets bigint, OUT sold_tickets bigint, OUT gross numeric, OUT refunds
         numeric, OUT void numeric, OUT kept numeric, OUT fees numeric, OUT fees_back numeric, OUT net numeric, OUT tax numeric, OUT
@@ -45,7 +45,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     -- The names that facts have.
-    of_platform CONSTANT boxoffice.platform_name := platform;
+    of_platform CONSTANT text := platform;
     of_event CONSTANT text := NULLIF(external_event_id, '');
     ours CONSTANT text := event_id;
     wanted CONSTANT date[] := days;
@@ -112,7 +112,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION boxoffice._days_from_rows(boxoffice.platform_name, text, text, text, boolean, date[]) IS 'Day sheets of a platform event, made from its rows: all of them, or with covered the given days.';
+COMMENT ON FUNCTION boxoffice._days_from_rows(text, text, text, text, boolean, date[]) IS 'Day sheets of a platform event, made from its rows: all of them, or with covered the given days.';
 
 CREATE FUNCTION boxoffice._lock_fold() RETURNS boolean
     LANGUAGE plpgsql VOLATILE

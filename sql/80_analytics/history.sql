@@ -1,6 +1,6 @@
 -- What was known at a time, and why it is different now.
 
-CREATE FUNCTION boxoffice._versions_at(at timestamptz, event_id text, OUT platform boxoffice.platform_name, OUT platform_order_id text, OUT valid_until timestamptz)
+CREATE FUNCTION boxoffice._versions_at(at timestamptz, event_id text, OUT platform text, OUT platform_order_id text, OUT valid_until timestamptz)
     RETURNS SETOF record
     LANGUAGE plpgsql STABLE ROWS 1000
     SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan

@@ -2,7 +2,7 @@
 -- read from the rows.
 
 CREATE TABLE boxoffice.sales_days (
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     external_event_id text COLLATE "C" NOT NULL,
     external_session_id text COLLATE "C" NOT NULL,
     currency text COLLATE "C" NOT NULL,
@@ -62,7 +62,7 @@ COMMENT ON COLUMN boxoffice.sales_days.pending_orders IS 'Unpaid orders, by the 
 COMMENT ON COLUMN boxoffice.sales_days.pending_tickets IS 'Admissions that they hold.';
 
 CREATE TABLE boxoffice.sheet_marks (
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     external_event_id text COLLATE "C" NOT NULL,
     utc_day timestamptz
 );
@@ -72,7 +72,7 @@ COMMENT ON COLUMN boxoffice.sheet_marks.external_event_id IS 'The platform''s id
 COMMENT ON COLUMN boxoffice.sheet_marks.utc_day IS 'Start of the day, in UTC, in which a sale, or what was taken back, lies or lay; NULL where the time is not known.';
 
 CREATE TABLE boxoffice.sheet_coverage (
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     external_event_id text COLLATE "C" NOT NULL,
     zones text NOT NULL,
     time_zone text NOT NULL,
@@ -101,7 +101,7 @@ COMMENT ON COLUMN boxoffice_private.buyer_salt.salt IS 'Random.';
 INSERT INTO boxoffice_private.buyer_salt DEFAULT VALUES;
 
 CREATE TABLE boxoffice.sale_history (
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     platform_order_id boxoffice.filled NOT NULL,
     valid_until timestamptz NOT NULL DEFAULT pg_catalog.now(),
     external_event_id text,
@@ -189,7 +189,7 @@ COMMENT ON COLUMN boxoffice.console_settings.time_zone IS 'IANA zone for what sp
 COMMENT ON COLUMN boxoffice.console_settings.shared_addresses IS 'E-mail addresses that stand for nobody: placeholders of platforms, the box office. They are no buyers.';
 
 CREATE TABLE boxoffice.payouts (
-    platform boxoffice.platform_name NOT NULL,
+    platform text COLLATE "C" NOT NULL,
     reference boxoffice.filled NOT NULL,
     paid_on date NOT NULL,
     currency boxoffice.currency_code NOT NULL,

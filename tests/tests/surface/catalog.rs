@@ -151,10 +151,10 @@ async fn functions_that_run_as_the_owner_cannot_be_fooled() -> Result {
         AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search\\_path=pg\\_catalog, %pg\\_temp')";
     assert_eq!(lines(&client, query).await?, [""; 0], "no pinned search_path");
     let query = "SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
-        WHERE pronamespace = 'boxoffice'::regnamespace AND a.grantee = 0";
+        WHERE pronamespace = 'boxoffice'::regnamespace AND a.grantee = 0 ORDER BY p.proname";
     assert_eq!(
         lines(&client, query).await?,
-        ["boxoffice.readable_events(name)", "boxoffice._platforms()"],
+        ["boxoffice._platforms()", "boxoffice.readable_events(name)"],
         "executable by PUBLIC"
     );
     let query = "SELECT c.oid::regclass FROM pg_class c, aclexplode(relacl) a

@@ -44,6 +44,7 @@ fn sql_type(ty: &Type) -> Result<(String, bool)> {
                 "i16" => ("smallint".to_owned(), false),
                 "i32" => ("integer".to_owned(), false),
                 "i64" => ("bigint".to_owned(), false),
+                "f64" => ("double precision".to_owned(), false),
                 "bool" => ("boolean".to_owned(), false),
                 "JsonB" => ("jsonb".to_owned(), false),
                 "AnyNumeric" => ("numeric".to_owned(), false),

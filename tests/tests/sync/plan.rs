@@ -10,15 +10,15 @@ async fn the_plan_follows_the_event() -> Result {
     let (_db, client) = open().await?;
     let client = &client;
     let cases = [
-        ("soon", "1 day", "live", "00:05:00"),
-        ("on sale", "40 days", "live", "00:05:00"),
-        ("sold out", "40 days", "markedAsSoldOut", "01:00:00"),
-        ("just over", "-2 days", "completed", "01:00:00"),
-        ("long over", "-40 days", "completed", "-"),
+        ("soon", "1 day", true, "00:05:00"),
+        ("on sale", "40 days", true, "00:05:00"),
+        ("sold out", "40 days", false, "01:00:00"),
+        ("just over", "-2 days", false, "01:00:00"),
+        ("long over", "-40 days", false, "-"),
     ];
     for (id, start, status, _) in cases {
-        let add = "INSERT INTO ticket_platforms (platform, external_event_id, event_id, external_starts_at, external_ends_at, external_status)
-            SELECT 'humanitix', $1::text, $1::text, now() + $2::text::interval, now() + $2::text::interval + interval '3 hours', $3";
+        let add = "INSERT INTO ticket_platforms (platform, external_event_id, event_id, external_starts_at, external_ends_at, on_sale)
+            SELECT 'humanitix', $1::text, $1::text, now() + $2::text::interval, now() + $2::text::interval + interval '3 hours', $3::boolean";
         client.execute(add, &[&id, &start, &status]).await?;
     }
     let expected: Vec<String> = cases.iter().map(|(id, _, _, interval)| format!("{id}|{interval}")).collect();
