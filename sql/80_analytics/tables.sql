@@ -33,7 +33,7 @@ CREATE TABLE boxoffice.sales_days (
 );
 CREATE INDEX sales_days_day_idx ON boxoffice.sales_days (day);
 COMMENT ON TABLE boxoffice.sales_days IS 'Day sheets: the facts of sale_facts, summed by platform event, date, currency and local day. Recomputed from the rows by fold_sales(), never incremented. Read them through the functions: a day that has changed since is read from the rows.';
-COMMENT ON COLUMN boxoffice.sales_days.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sales_days.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sales_days.external_event_id IS 'The platform''s id of the event; empty for sales of which it is not known.';
 COMMENT ON COLUMN boxoffice.sales_days.external_session_id IS 'The platform''s id of the date; empty where there is none.';
 COMMENT ON COLUMN boxoffice.sales_days.currency IS 'ISO 4217 code; empty where the platform gave none.';
@@ -67,7 +67,7 @@ CREATE TABLE boxoffice.sheet_marks (
     utc_day timestamptz
 );
 COMMENT ON TABLE boxoffice.sheet_marks IS 'Days of which sales have changed since their sheets were made. Whoever writes sales appends, fold_sales() deletes; a mark and the change that it tells of are one transaction.';
-COMMENT ON COLUMN boxoffice.sheet_marks.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sheet_marks.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sheet_marks.external_event_id IS 'The platform''s id of the event; empty for sales of which it is not known.';
 COMMENT ON COLUMN boxoffice.sheet_marks.utc_day IS 'Start of the day, in UTC, in which a sale, or what was taken back, lies or lay; NULL where the time is not known.';
 
@@ -82,7 +82,7 @@ CREATE TABLE boxoffice.sheet_coverage (
     PRIMARY KEY (platform, external_event_id)
 );
 COMMENT ON TABLE boxoffice.sheet_coverage IS 'The platform events that have sheets, and the zone that these were made with. Without a row, or when the zone is another one by now, the rows are read.';
-COMMENT ON COLUMN boxoffice.sheet_coverage.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sheet_coverage.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sheet_coverage.external_event_id IS 'The platform''s id of the event; empty for sales of which it is not known.';
 COMMENT ON COLUMN boxoffice.sheet_coverage.zones IS 'The zones that our event and the platform''s had then, separated by a bar.';
 COMMENT ON COLUMN boxoffice.sheet_coverage.time_zone IS 'The zone that came of it.';
@@ -126,7 +126,7 @@ CREATE TABLE boxoffice.sale_history (
 );
 CREATE INDEX sale_history_event_idx ON boxoffice.sale_history (external_event_id, valid_until);
 COMMENT ON TABLE boxoffice.sale_history IS 'What the numbers of an order were before they changed: one row for each transaction that changed them. No personal data; kept as long as the sale.';
-COMMENT ON COLUMN boxoffice.sale_history.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sale_history.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sale_history.platform_order_id IS 'The order.';
 COMMENT ON COLUMN boxoffice.sale_history.valid_until IS 'When these numbers were replaced: the time at which the transaction began that did it.';
 COMMENT ON COLUMN boxoffice.sale_history.external_event_id IS 'As in ticket_sales, until then.';
@@ -201,7 +201,7 @@ CREATE TABLE boxoffice.payouts (
     CONSTRAINT payouts_are_for_something CHECK (pg_catalog.cardinality(event_ids) > 0)
 );
 COMMENT ON TABLE boxoffice.payouts IS 'Money that a platform has paid out, as the organiser''s bank or receipt says. Set with record_payout().';
-COMMENT ON COLUMN boxoffice.payouts.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.payouts.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.payouts.reference IS 'The platform''s reference of the payout.';
 COMMENT ON COLUMN boxoffice.payouts.paid_on IS 'Day of the payment.';
 COMMENT ON COLUMN boxoffice.payouts.currency IS 'ISO 4217 code of the amount.';

@@ -306,7 +306,7 @@ COMMENT ON COLUMN boxoffice._sale_versions.refund_status IS 'As in ticket_sales.
 COMMENT ON COLUMN boxoffice._sale_versions.void_date IS 'As in ticket_sales.';
 COMMENT ON COLUMN boxoffice._sale_versions.purchase_date IS 'As in ticket_sales.';
 COMMENT ON COLUMN boxoffice._sale_versions.valid_until IS 'Until when these numbers held; infinity for those that hold.';
-COMMENT ON COLUMN boxoffice._version_facts.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice._version_facts.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice._version_facts.platform_order_id IS 'The order.';
 COMMENT ON COLUMN boxoffice._version_facts.event_id IS 'Our event; NULL while the platform''s event is not linked.';
 COMMENT ON COLUMN boxoffice._version_facts.external_event_id IS 'The platform''s id of the event.';
@@ -337,7 +337,7 @@ COMMENT ON COLUMN boxoffice._version_facts.kept_of_gone IS 'As in sale_facts.';
 COMMENT ON COLUMN boxoffice._version_facts.pending_orders IS 'As in sale_facts.';
 COMMENT ON COLUMN boxoffice._version_facts.pending_tickets IS 'As in sale_facts.';
 COMMENT ON COLUMN boxoffice._version_facts.valid_until IS 'Until when these numbers held; infinity for those that hold.';
-COMMENT ON COLUMN boxoffice.sale_facts.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice.sale_facts.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice.sale_facts.platform_order_id IS 'The order.';
 COMMENT ON COLUMN boxoffice.sale_facts.event_id IS 'Our event; NULL while the platform''s event is not linked.';
 COMMENT ON COLUMN boxoffice.sale_facts.external_event_id IS 'The platform''s id of the event.';
@@ -367,7 +367,7 @@ COMMENT ON COLUMN boxoffice.sale_facts.cancelled_orders IS '1 for an order cance
 COMMENT ON COLUMN boxoffice.sale_facts.kept_of_gone IS 'Money kept of an order that ceases to stand.';
 COMMENT ON COLUMN boxoffice.sale_facts.pending_orders IS '1 for an unpaid order that is not cancelled.';
 COMMENT ON COLUMN boxoffice.sale_facts.pending_tickets IS 'Admissions that it holds.';
-COMMENT ON COLUMN boxoffice._platform_events.platform IS 'humanitix or eventbrite.';
+COMMENT ON COLUMN boxoffice._platform_events.platform IS 'Name of the platform.';
 COMMENT ON COLUMN boxoffice._platform_events.external_event_id IS 'The platform''s id of the event; empty for sales of which it is not known.';
 COMMENT ON COLUMN boxoffice._platform_events.event_id IS 'Our event; NULL while the platform''s event is not linked.';
 COMMENT ON COLUMN boxoffice._platform_events.zones IS 'The zones of our event and of the platform''s, separated by a bar.';
