@@ -1,5 +1,5 @@
 //! What a platform is to boxoffice: one implementation of [`Adapter`] in each folder here, and one line in
-//! [`registry`](super::registry).
+//! `registry`.
 //!
 //! Everything that differs between platforms is asked of the adapter. What most of them lack has a default, so that a new one
 //! says only what it has.
