@@ -139,8 +139,7 @@ CREATE FUNCTION boxoffice.fold_sales(max_events integer DEFAULT 100) RETURNS int
 AS $$
 #variable_conflict use_column
 DECLARE
-    built integer;
-    folded integer;
+    written integer;
 BEGIN
     IF max_events IS NULL THEN
         RAISE EXCEPTION 'max_events must not be null' USING ERRCODE = 'null_value_not_allowed',
@@ -151,17 +150,23 @@ BEGIN
     ELSIF NOT boxoffice._lock_fold() THEN
         RETURN 0;
     END IF;
-    -- One statement each, so one snapshot: the marks that are deleted are those whose changes are seen.
+    -- One statement, so one snapshot: the marks that are deleted are those whose changes are seen.
     WITH todo AS MATERIALIZED (
-        SELECT p.* FROM boxoffice._platform_events p WHERE NOT p.covered ORDER BY p.platform, p.external_event_id LIMIT max_events
+        (SELECT p.* FROM boxoffice._platform_events p WHERE NOT p.covered ORDER BY p.platform, p.external_event_id LIMIT max_events)
+        UNION ALL
+        SELECT p.* FROM boxoffice._platform_events p WHERE p.covered AND p.local_days IS NOT NULL
     ), marks AS (
-        DELETE FROM boxoffice.sheet_marks m USING todo t WHERE m.platform = t.platform AND m.external_event_id = t.external_event_id
+        -- Sheets made with another zone than today's keep their marks: it may become theirs again.
+        DELETE FROM boxoffice.sheet_marks m
+        WHERE EXISTS (SELECT FROM todo t WHERE t.platform = m.platform AND t.external_event_id = m.external_event_id)
+           OR NOT EXISTS (SELECT FROM boxoffice.sheet_coverage c WHERE c.platform = m.platform AND c.external_event_id = m.external_event_id)
     ), made AS MATERIALIZED (
-        SELECT t.platform, t.external_event_id, u.*
-        FROM todo t CROSS JOIN LATERAL boxoffice._days_from_rows(t.platform, t.external_event_id, t.event_id, t.time_zone, false, NULL) u
+        SELECT t.platform, t.external_event_id, t.covered, u.*
+        FROM todo t CROSS JOIN LATERAL boxoffice._days_from_rows(t.platform, t.external_event_id, t.event_id, t.time_zone, t.covered,
+            CASE WHEN t.covered THEN t.local_days END) u
     ), stale AS (
         DELETE FROM boxoffice.sales_days s USING todo t
-        WHERE s.platform = t.platform AND s.external_event_id = t.external_event_id
+        WHERE s.platform = t.platform AND s.external_event_id = t.external_event_id AND (NOT t.covered OR s.day = ANY (t.local_days))
           AND NOT EXISTS (SELECT FROM made m WHERE m.platform = s.platform AND m.external_event_id = s.external_event_id
               AND m.external_session_id = s.external_session_id AND m.currency = s.currency AND m.day = s.day)
     ), sheets AS (
@@ -183,49 +188,14 @@ BEGIN
              excluded.free_orders, excluded.orders_without_quantity, excluded.orders_without_amount, excluded.refunded_orders,
              excluded.partly_refunded_orders, excluded.cancelled_orders, excluded.kept_of_gone, excluded.pending_orders,
              excluded.pending_tickets)
+    ), coverage AS (
+        INSERT INTO boxoffice.sheet_coverage AS c (platform, external_event_id, zones, time_zone)
+        SELECT t.platform, t.external_event_id, t.zones, t.time_zone FROM todo t WHERE NOT t.covered
+        ON CONFLICT ON CONSTRAINT sheet_coverage_pkey DO UPDATE SET zones = excluded.zones, time_zone = excluded.time_zone, built_at = now(),
+            differences = 0
     )
-    INSERT INTO boxoffice.sheet_coverage AS c (platform, external_event_id, zones, time_zone)
-    SELECT t.platform, t.external_event_id, t.zones, t.time_zone FROM todo t
-    ON CONFLICT ON CONSTRAINT sheet_coverage_pkey DO UPDATE SET zones = excluded.zones, time_zone = excluded.time_zone, built_at = now(),
-        differences = 0;
-    GET DIAGNOSTICS built = ROW_COUNT;
-
-    WITH todo AS MATERIALIZED (
-        SELECT p.* FROM boxoffice._platform_events p WHERE p.covered AND p.local_days IS NOT NULL
-    ), marks AS (
-        -- Sheets made with another zone than today's keep their marks: it may become theirs again.
-        DELETE FROM boxoffice.sheet_marks m
-        WHERE EXISTS (SELECT FROM todo t WHERE t.platform = m.platform AND t.external_event_id = m.external_event_id)
-           OR NOT EXISTS (SELECT FROM boxoffice.sheet_coverage c WHERE c.platform = m.platform AND c.external_event_id = m.external_event_id)
-    ), made AS MATERIALIZED (
-        SELECT t.platform, t.external_event_id, u.*
-        FROM todo t CROSS JOIN LATERAL boxoffice._days_from_rows(t.platform, t.external_event_id, t.event_id, t.time_zone, true, t.local_days) u
-    ), stale AS (
-        DELETE FROM boxoffice.sales_days s USING todo t
-        WHERE s.platform = t.platform AND s.external_event_id = t.external_event_id AND s.day = ANY (t.local_days)
-          AND NOT EXISTS (SELECT FROM made m WHERE m.platform = s.platform AND m.external_event_id = s.external_event_id
-              AND m.external_session_id = s.external_session_id AND m.currency = s.currency AND m.day = s.day)
-    )
-    INSERT INTO boxoffice.sales_days AS s (platform, external_event_id, external_session_id, currency, day,
-        orders, sold_orders, tickets, sold_tickets, gross, refunds, void, kept, fees, fees_back, net, tax, discounts, free_orders,
-        orders_without_quantity, orders_without_amount, refunded_orders, partly_refunded_orders, cancelled_orders, kept_of_gone,
-        pending_orders, pending_tickets)
-    SELECT m.platform, m.external_event_id, m.external_session_id, m.currency, m.day,
-        m.orders, m.sold_orders, m.tickets, m.sold_tickets, m.gross, m.refunds, m.void, m.kept, m.fees, m.fees_back, m.net, m.tax,
-        m.discounts, m.free_orders, m.orders_without_quantity, m.orders_without_amount, m.refunded_orders, m.partly_refunded_orders,
-        m.cancelled_orders, m.kept_of_gone, m.pending_orders, m.pending_tickets
-    FROM made m
-    ON CONFLICT ON CONSTRAINT sales_days_pkey DO UPDATE SET
-        (orders, sold_orders, tickets, sold_tickets, gross, refunds, void, kept, fees, fees_back, net, tax, discounts, free_orders,
-         orders_without_quantity, orders_without_amount, refunded_orders, partly_refunded_orders, cancelled_orders, kept_of_gone,
-         pending_orders, pending_tickets) =
-        (excluded.orders, excluded.sold_orders, excluded.tickets, excluded.sold_tickets, excluded.gross, excluded.refunds,
-         excluded.void, excluded.kept, excluded.fees, excluded.fees_back, excluded.net, excluded.tax, excluded.discounts,
-         excluded.free_orders, excluded.orders_without_quantity, excluded.orders_without_amount, excluded.refunded_orders,
-         excluded.partly_refunded_orders, excluded.cancelled_orders, excluded.kept_of_gone, excluded.pending_orders,
-         excluded.pending_tickets);
-    GET DIAGNOSTICS folded = ROW_COUNT;
-    RETURN built + folded;
+    SELECT (SELECT count(*) FROM todo t WHERE NOT t.covered) + (SELECT count(*) FROM made m WHERE m.covered) INTO written;
+    RETURN written;
 END
 $$;
 COMMENT ON FUNCTION boxoffice.fold_sales(integer) IS 'Recomputes the day sheets of which sales have changed, and makes those of at most so many events that have none. Nobody need wait for it: until then the functions read the rows. Says how many events and days it wrote; 0 also while another session folds.';

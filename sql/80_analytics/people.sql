@@ -78,3 +78,64 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION boxoffice.duplicate_attendees(text) IS 'Tickets that may be there twice: one code on several tickets, or one name and address on several platforms. Shows names and addresses, so not for analysts.';
+
+CREATE FUNCTION boxoffice.buying_hours(event_id text DEFAULT NULL, weeks integer DEFAULT 12, OUT weekday integer, OUT hour integer, OUT tickets bigint) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE ROWS 168
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF buying_hours.event_id IS NOT NULL THEN
+        PERFORM boxoffice._require_event(buying_hours.event_id);
+    END IF;
+    IF weeks IS NULL THEN
+        RAISE EXCEPTION 'weeks must not be null' USING ERRCODE = 'null_value_not_allowed', DETAIL = 'It says how far back to look.', HINT = 'The default is 12.';
+    ELSIF weeks NOT BETWEEN 1 AND 104 THEN
+        RAISE EXCEPTION 'weeks is 1 to 104' USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', weeks), HINT = 'The default is 12.';
+    END IF;
+    RETURN QUERY
+        WITH sold AS (
+            SELECT EXTRACT(isodow FROM l.at)::integer AS weekday, EXTRACT(hour FROM l.at)::integer AS hour, sum(f.sold_tickets)::bigint AS tickets
+            FROM boxoffice.ticket_events e
+            CROSS JOIN LATERAL (SELECT boxoffice._event_zone(e.event_id) AS zone OFFSET 0) z
+            CROSS JOIN LATERAL (SELECT s.occurred_at, s.sold_tickets FROM boxoffice.sale_facts s WHERE s.event_id = e.event_id AND s.occurred_at >= now() - weeks * interval '7 days' AND s.kind = 'sold') f
+            CROSS JOIN LATERAL (SELECT f.occurred_at AT TIME ZONE z.zone AS at) l
+            WHERE buying_hours.event_id IS NULL OR e.event_id = buying_hours.event_id GROUP BY 1, 2
+        )
+        SELECT d.day, h.hour, COALESCE(s.tickets, 0) FROM generate_series(1, 7) d (day) CROSS JOIN generate_series(0, 23) h (hour)
+        LEFT JOIN sold s ON s.weekday = d.day AND s.hour = h.hour ORDER BY 1, 2;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.buying_hours(text, integer) IS 'When people buy: tickets by weekday (1 is Monday) and hour, each in the zone of its event, over the last weeks; of an event or with NULL of all linked ones.';
+
+CREATE FUNCTION boxoffice.customer_summary(event_id text DEFAULT NULL, from_time timestamptz DEFAULT NULL, until_time timestamptz DEFAULT NULL, OUT buyers bigint, OUT
+        new_buyers bigint, OUT returning_buyers bigint, OUT returning_percent numeric, OUT orders_per_buyer numeric, OUT
+        tickets_per_buyer numeric, OUT opted_in bigint, OUT orders_without_address bigint) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE ROWS 1
+    SET search_path = pg_catalog, boxoffice, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF customer_summary.event_id IS NOT NULL THEN
+        PERFORM boxoffice._require_event(customer_summary.event_id);
+    END IF;
+    PERFORM boxoffice._require_span(from_time, until_time);
+    RETURN QUERY
+        WITH mine AS MATERIALIZED (
+            SELECT b.buyer, count(*) AS orders, sum(b.tickets) AS tickets, bool_or(b.opted_in) AS opted_in, min(b.purchase_date) AS first_at
+            FROM boxoffice._buyers b
+            WHERE (customer_summary.event_id IS NULL AND b.event_id IS NOT NULL OR b.event_id = customer_summary.event_id)
+              AND (from_time IS NULL OR b.purchase_date >= from_time) AND (until_time IS NULL OR b.purchase_date < until_time)
+            GROUP BY b.buyer
+        ), ever AS MATERIALIZED (
+            SELECT b.buyer, min(b.purchase_date) AS first_at, count(*) AS orders FROM boxoffice._buyers b WHERE b.event_id IS NOT NULL GROUP BY b.buyer
+        ), known AS MATERIALIZED (
+            SELECT m.*, e.first_at < m.first_at OR customer_summary.event_id IS NULL AND e.orders > 1 AS returns
+            FROM mine m JOIN ever e ON e.buyer = m.buyer
+        )
+        SELECT count(*), count(*) FILTER (WHERE k.returns IS NOT TRUE), count(*) FILTER (WHERE k.returns), round(100.0 * count(*) FILTER (WHERE k.returns) / NULLIF(count(*), 0), 1),
+            round(avg(k.orders), 2), round(avg(k.tickets), 2), count(*) FILTER (WHERE k.opted_in), COALESCE((SELECT m.orders FROM mine m WHERE m.buyer IS NULL), 0)
+        FROM known k;
+END
+$$;
+COMMENT ON FUNCTION boxoffice.customer_summary(text, timestamptz, timestamptz) IS 'Buyers of an event, or with NULL of all linked ones, by their address, which never leaves the function. Returning are those who had bought before, for any event that the caller may read; with NULL all who have bought more than once. Orders that stand only; those without an address, or with one that the platform gives to everybody, are counted apart.';
