@@ -55,10 +55,10 @@ BEGIN
     RETURN QUERY SELECT format('Deliveries of %s could not be applied', w.platform), min(w.created_at), count(*) || CASE count(*) WHEN 1 THEN ' delivery' ELSE ' deliveries' END,
             'SELECT * FROM boxoffice.retry_failed_webhooks(include_dead => true); error_message in webhook_activity says why'
         FROM boxoffice.webhook_activity w WHERE w.status = 'dead' GROUP BY w.platform ORDER BY 1;
-    RETURN QUERY SELECT format('Refunds are asked for: %s', COALESCE(e.title, s.event_id)), min(s.updated_at), concat_ws(', ', count(*) || CASE count(*) WHEN 1 THEN ' order' ELSE ' orders' END, sum(s.total_amount)::text || ' ' || s.currency),
+    RETURN QUERY SELECT concat_ws(', ', format('Refunds are asked for: %s', COALESCE(e.title, s.event_id)), to_char(e.starts_at AT TIME ZONE boxoffice._event_zone(s.event_id), 'DD Mon')), min(s.updated_at), concat_ws(', ', count(*) || CASE count(*) WHEN 1 THEN ' order' ELSE ' orders' END, sum(s.total_amount)::text || ' ' || s.currency),
             'Decide them at the platform'
         FROM boxoffice.ticket_sales s JOIN boxoffice.ticket_events e ON e.event_id = s.event_id WHERE s.refund_status = 'requested' AND (e.starts_at IS NULL OR e.starts_at > now() - interval '30 days')
-        GROUP BY s.event_id, e.title, s.currency ORDER BY 1;
+        GROUP BY s.event_id, e.title, e.starts_at, s.currency ORDER BY e.starts_at, 1;
     RETURN QUERY SELECT format('Reconciliation found differences: event %s of %s', d.external_event_id, d.platform), d.last_at, d.how_much, 'SELECT * FROM boxoffice.reconciliation_reports shows them; those healed need nothing'
         FROM (SELECT r.external_event_id, r.platform, max(r.started_at) AS last_at, sum(r.orders_different) || ' orders' AS how_much FROM boxoffice.reconciliation_reports r
               WHERE r.started_at > now() - interval '7 days' AND r.orders_different > 0 AND r.dry_run GROUP BY 1, 2) d ORDER BY 1;

@@ -1,8 +1,8 @@
 //! What each figure means, on a night whose numbers can be counted by hand.
 
-use boxoffice_tests::Result;
 use boxoffice_tests::payloads::{envelope, eventbrite_attendee, eventbrite_order};
 use boxoffice_tests::sql::{apply, deliver, line, lines};
+use boxoffice_tests::{Database, Result};
 use serde_json::json;
 use tokio_postgres::Client;
 
@@ -317,5 +317,26 @@ async fn who_is_there_twice_is_found() -> Result {
             "one person on several platforms|ada lovelace <ada@example.org>|eventbrite and humanitix|3"
         ]
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_that_are_asked_for_name_the_night() -> Result {
+    let db = Database::create().await?;
+    let client = db.client().await?;
+    client
+        .batch_execute(
+            "INSERT INTO ticket_events (event_id, title, starts_at, time_zone)
+                 SELECT 'night-' || n, 'Late Show', date_trunc('day', now()) + (n || ' days 23 hours')::interval, 'UTC' FROM generate_series(1, 2) n;
+             INSERT INTO ticket_sales (platform, platform_order_id, event_id, currency, total_amount, kept_amount, refund_status, payment_status)
+                 SELECT 'eventbrite', n::text, 'night-' || n, 'AUD', 50, 50, 'requested', 'paid' FROM generate_series(1, 2) n",
+        )
+        .await?;
+    let told = lines(&client, "SELECT what FROM needs_attention() WHERE what LIKE 'Refunds%'").await?;
+    let dates =
+        lines(&client, "SELECT to_char(starts_at AT TIME ZONE 'UTC', 'DD Mon') FROM ticket_events ORDER BY starts_at")
+            .await?;
+    let expected: Vec<String> = dates.iter().map(|date| format!("Refunds are asked for: Late Show, {date}")).collect();
+    assert_eq!(told, expected);
     Ok(())
 }
